@@ -1,0 +1,71 @@
+"""What the pipeline asks of a model, whoever made it.
+
+Pictures are `ModelImage`s (display-referred, [0, 1]); coordinates are pixels of that picture, x right,
+y down, pixel centres at integers. Only a swapper sees scene-linear light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar, runtime_checkable
+
+from vfx_swap.types import Crop, Detection, Embedding, Face, Identity, Landmarks, ModelImage, Warp
+
+__all__ = ["Detector", "Landmarker", "Recogniser", "Swapper"]
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds faces."""
+
+    id: str
+    """The card's id."""
+
+    def detect(self, image: ModelImage, /) -> Sequence[Detection]:
+        """All faces, best score first; empty when there is none. Heads at any roll angle."""
+        ...
+
+
+@runtime_checkable
+class Landmarker(Protocol):
+    """Places the 478 points of MediaPipe's face mesh on one detected face."""
+
+    id: str
+
+    def landmarks(self, image: ModelImage, detection: Detection, /) -> Landmarks | None:
+        """The face's landmarks, or None when the detection turns out not to be a face."""
+        ...
+
+
+@runtime_checkable
+class Recogniser(Protocol):
+    """Tells people apart."""
+
+    id: str
+    same_person_below: float
+    """Euclidean distance below which two embeddings are one person, by the model's authors."""
+
+    def embed(self, image: ModelImage, detection: Detection, /) -> Embedding:
+        """The embedding of one face."""
+        ...
+
+
+Prepared = TypeVar("Prepared")
+
+
+class Swapper(Protocol[Prepared]):
+    """Puts an identity on a performer's face, in scene-linear light."""
+
+    id: str
+
+    def prepare(self, identity: Identity, *, colour_space: str) -> Prepared:
+        """What `swap` needs of an identity, made once per shot, in the plate's scene-linear colour space."""
+        ...
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """Where in the plate this swapper wants its crop of a face, and at what size."""
+        ...
+
+    def swap(self, crop: Crop, face: Face, prepared: Prepared, /) -> Crop:
+        """The crop with the identity's face in it; its alpha is the swapper's own matte, 0 where it changed nothing."""
+        ...
