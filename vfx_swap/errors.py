@@ -22,7 +22,8 @@
     │   └── DeviceError               the device or provider asked for is not there
     ├── OutputError                   a result could not be written                            INTERNAL             exit 1
     │   └── DiskFullError             the disk is full                                         RESOURCE_EXHAUSTED
-    └── FramesFailedError             some frames failed, each named; the rest are written     ABORTED              exit 1
+    ├── FramesFailedError             some frames failed, each named; the rest are written     ABORTED              exit 1
+    └── CancelledError                stopped by who asked for it; what is written stays       CANCELLED            exit 130
 
 Every error says what happened, with the value, `where` (a path, a frame, a key and line) and how to
 `mend` it. Errors of libraries below never leak: they are raised `from` and named here.
@@ -34,6 +35,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "CancelledError",
     "CannotRunError",
     "ColourSpaceError",
     "ConsentExpiredError",
@@ -238,3 +240,10 @@ class FramesFailedError(VfxSwapError):
         count = len(self.failures)
         lines = "".join(f"\n  frame {failure.frame}: {failure.reason}" for failure in self.failures)
         super().__init__(f"{count} frame{'s' if count != 1 else ''} failed:{lines}", where=where, mend=mend)
+
+
+class CancelledError(VfxSwapError):
+    """The work was stopped by who asked for it (Ctrl-C, SIGTERM, a job's cancel); what is written stays."""
+
+    grpc_status = "CANCELLED"
+    exit_code = 130

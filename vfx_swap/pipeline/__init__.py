@@ -1,0 +1,1 @@
+"""Plate to picture: analyse, cast, swap, order, resume. Knows models by their protocols only."""
