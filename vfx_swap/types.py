@@ -203,6 +203,10 @@ class Face:
     pose: Pose
     confidence: float
     """0 to 1; 0 where the face was bridged over a gap."""
+    bridged: bool = False
+    """True where nothing was seen: the face was interpolated over a short gap."""
+    identity_distance: float | None = None
+    """Distance of this frame's embedding to the track's; None where the frame was not embedded."""
 
     def __post_init__(self) -> None:
         check_array("Face.points", self.points, shape=(LANDMARK_COUNT, 3))
