@@ -1,0 +1,26 @@
+"""Per-shot settings: the shot file, read strictly, all its problems at once."""
+
+from __future__ import annotations
+
+from vfx_swap.settings.digest import file_sha256, settings_digest
+from vfx_swap.settings.later import LATER
+from vfx_swap.settings.load import Draft, draft_shot, load_shot, shot_from_values
+from vfx_swap.settings.shot import SHOT_SCHEMA, Cast, Grain, Light, Lighting, Matte, Shot, Write
+
+__all__ = [
+    "LATER",
+    "SHOT_SCHEMA",
+    "Cast",
+    "Draft",
+    "Grain",
+    "Light",
+    "Lighting",
+    "Matte",
+    "Shot",
+    "Write",
+    "draft_shot",
+    "file_sha256",
+    "load_shot",
+    "settings_digest",
+    "shot_from_values",
+]

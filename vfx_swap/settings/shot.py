@@ -1,0 +1,151 @@
+"""The shot file's values: one frozen model per table, every number with its range and unit.
+
+Attribute names are the keys of the file. Paths are absolute once `vfx_swap.settings.load_shot` has read
+them; relative ones in the file are relative to the file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "SHOT_SCHEMA",
+    "Cast",
+    "Grain",
+    "Holdout",
+    "Layer",
+    "Light",
+    "Lighting",
+    "Matte",
+    "Position",
+    "Shot",
+    "Write",
+]
+
+SHOT_SCHEMA = "vfx_swap/shot.1"
+
+Position: TypeAlias = Literal["largest", "left", "right", "all"]
+Holdout: TypeAlias = Literal["hair", "glasses", "hand"]
+Layer: TypeAlias = Literal["matte", "patch", "stmap", "regions", "cryptomatte"]
+ColourValue: TypeAlias = Annotated[float, Field(ge=0.0, le=1000.0)]
+Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Table(BaseModel):
+    """What every table of a shot file has in common: frozen, strict types, no unknown keys, no NaN or inf."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Cast(Table):
+    """One casting: which performer in the plate gets which identity. Give one of `performer`, `track`, `position`."""
+
+    performer: Text | None = None
+    """Photograph of the performer; the track that looks most like it is taken."""
+    track: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Id of a track in the tracks file."""
+    position: Position | None = None
+    """The track by its place in the picture: the largest face, the leftmost, the rightmost, or all of them."""
+    identity: Text
+    """Identity pack that goes in."""
+    strength: float = Field(default=1.0, ge=0.0, le=1.0)
+    """How much of the swap shows: 0 the plate, 1 the identity."""
+    reshape: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How far the performer's proportions are pulled toward the identity's: 0 not at all, 1 all the way."""
+
+
+class Light(Table):
+    """A directional light, in the camera's frame."""
+
+    azimuth_degrees: float = Field(ge=-360.0, le=360.0)
+    """Degrees from the camera's axis, positive toward the picture's right; 0 is light from the camera."""
+    elevation_degrees: float = Field(ge=-90.0, le=90.0)
+    """Degrees above the camera's horizon."""
+    intensity: float = Field(default=1.0, ge=0.0, le=1000.0)
+    """Irradiance on a surface that faces the light, as a multiple of the plate's mean face luminance."""
+    colour: Annotated[tuple[ColourValue, ColourValue, ColourValue], Field(strict=False)] = (1.0, 1.0, 1.0)
+    """Scene-linear red, green, blue in the plate's primaries, each 0 to 1000."""
+
+
+class Lighting(Table):
+    """How the identity's face is lit."""
+
+    match: Literal["plate", "none"] = "plate"
+    """`plate`: take the light of the performer's face; `none`: keep the identity's own light."""
+    exposure_stops: float = Field(default=0.0, ge=-20.0, le=20.0)
+    """Stops added to the swapped face."""
+    temperature_mired: float = Field(default=0.0, ge=-500.0, le=500.0)
+    """Shift of the light's colour temperature in mired; positive is warmer."""
+    tint: float = Field(default=0.0, ge=-1.0, le=1.0)
+    """Green to magenta, in stops of green; positive is more magenta."""
+    environment: Text | None = None
+    """Latlong HDRI of the set."""
+    environment_rotation_degrees: float = Field(default=0.0, ge=-360.0, le=360.0)
+    """Degrees the environment is turned about the vertical; positive moves it to the picture's right."""
+    light: Annotated[tuple[Light, ...], Field(strict=False, max_length=64)] = ()
+    """Directional lights, one `[[lighting.light]]` each."""
+
+
+class Grain(Table):
+    """Grain on the swapped face."""
+
+    match: Literal["plate", "none"] = "plate"
+    """`plate`: the plate's own grain, measured; `none`: leave the face clean."""
+
+
+class Matte(Table):
+    """The edge of the swapped face."""
+
+    expand_pixels: float = Field(default=0.0, ge=-256.0, le=256.0)
+    """Plate pixels the matte grows (positive) or shrinks (negative)."""
+    feather: float = Field(default=0.05, ge=0.0, le=0.5)
+    """Width of the soft edge as a fraction of face height."""
+    holdout: Annotated[tuple[Holdout, ...], Field(strict=False)] = ("hair",)
+    """What stays the plate's when it lies over the face."""
+
+
+class Write(Table):
+    """What is written beside RGB."""
+
+    layers: Annotated[tuple[Layer, ...], Field(strict=False)] = ()
+    """Extra EXR layers."""
+
+
+class Shot(Table):
+    """A shot file."""
+
+    schema_: Literal["vfx_swap/shot.1"] = Field(alias="schema", default="vfx_swap/shot.1")
+    """Schema label of the file."""
+    name: str = Field(min_length=1, max_length=128, pattern=r"^[^/\\\x00-\x1f\x7f]+$")
+    """Name of the shot; the tracks file and the render log are called after it."""
+    plate: Text
+    """The plate: a frame pattern, one picture or a movie."""
+    output: Text
+    """Where results go: a frame pattern, one picture or a movie."""
+    frames: str = Field(default="", max_length=65536)
+    """Frames to render, such as `1001-1100x2,1200`; empty: every frame of the plate."""
+    colour_space: Text | None = None
+    """OCIO name of the plate's colour space; absent: from the file's header, else by kind of file."""
+    missing: Literal["error", "hold", "black"] = "error"
+    """A frame that is not on disk: refuse, hold the frame before, or take black."""
+    engine: Text = "reprojection"
+    """`reprojection`, or the id of a model card."""
+    cast: Annotated[tuple[Cast, ...], Field(strict=False, min_length=1, max_length=256)]
+    """Who is swapped, one `[[cast]]` each."""
+    lighting: Lighting = Lighting()
+    """How the face is lit."""
+    grain: Grain = Grain()
+    """Grain on the face."""
+    matte: Matte = Matte()
+    """The edge of the face."""
+    write: Write = Write()
+    """What is written beside RGB."""
