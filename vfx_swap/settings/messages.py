@@ -96,15 +96,15 @@ def _locate(location: Sequence[str | int]) -> tuple[type[BaseModel], FieldInfo |
 
 def _mend_unknown(name: str, model: type[BaseModel]) -> str:
     known = fields_of(model)
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    if close:
-        return f"Did you mean `{close[0]}`?"
     for table, field in fields_of(Shot).items():
         inner = table_of(field)
         if inner is not None and name in fields_of(inner):
             return f"`{name}` belongs in {f'[[{table}]]' if table == 'cast' else f'[{table}]'}"
     if name in fields_of(Shot):
         return f"`{name}` belongs at the top of the file, before the first table"
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean `{close[0]}`?"
     return f"Known keys here: {', '.join(known)}"
 
 
@@ -149,6 +149,8 @@ def describe_findings(error: ValidationError) -> tuple[Problem, ...]:
     """Every finding of pydantic as a problem, without lines."""
     problems = []
     for finding in error.errors(include_url=False, include_context=False):
+        if finding["type"] == "too_short" and finding["input"]:
+            continue  # entries there are; that they are wrong is another finding
         what, mend = _describe(finding)
         problems.append(Problem(key=key_name(finding["loc"]), what=what, mend=mend))
     return tuple(problems)
