@@ -18,6 +18,7 @@ from vfx_swap.arrays import FloatArray, check_array, describe
 __all__ = [
     "EXPRESSION_COUNT",
     "LANDMARK_COUNT",
+    "ColourHints",
     "Consent",
     "Crop",
     "Detection",
@@ -82,6 +83,22 @@ class Window:
             slice(self.y - inside.y, self.bottom - inside.y),
             slice(self.x - inside.x, self.right - inside.x),
         )
+
+
+@dataclass(frozen=True)
+class ColourHints:
+    """What a file says about its own colour; each None where it says nothing. Made by `io`, weighed by `colour`."""
+
+    interop_id: str | None = None
+    """The `colorInteropID` attribute, such as `lin_ap1_scene`."""
+    chromaticities: tuple[float, ...] | None = None
+    """Eight numbers: x, y of red, green, blue and white."""
+    oiio_colour_space: str | None = None
+    """OpenImageIO's own reading of other tags (PNG sRGB chunk, DPX transfer), such as `srgb_rec709_scene`."""
+    movie_primaries: str | None = None
+    """FFmpeg's name of a movie's colour primaries, such as `bt709`; also for the next two."""
+    movie_transfer: str | None = None
+    movie_matrix: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
