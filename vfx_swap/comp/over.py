@@ -1,0 +1,65 @@
+"""The comp itself, in the one form that keeps the plate's bits.
+
+`plate * (1 - m) + face * m` loses them: inf * 0 is NaN, and a pixel that is told to stay is rounded.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vfx_swap.arrays import FloatArray, check_array
+
+__all__ = ["comp_increment", "comp_over"]
+
+
+def _matte(matte: FloatArray) -> FloatArray:
+    with np.errstate(invalid="ignore"):
+        return np.minimum(matte, np.float32(1.0))[..., np.newaxis]
+
+
+def comp_over(plate: FloatArray, face: FloatArray, matte: FloatArray) -> FloatArray:
+    """`plate + m (face - plate)` where the matte is above 0; the plate's very bits everywhere else.
+
+    The face is taken whole, bit for bit, where the matte is 1. Where face and plate hold the same bits
+    the plate stays. A face pixel that is not finite says nothing: the plate stays. A plate pixel that
+    is not finite stays where the matte is partial (no mix with inf or NaN means anything).
+
+    Args:
+        plate: (height, width, 3) scene-linear, unbounded.
+        face: (height, width, 3), same space.
+        matte: (height, width); 0 and below, and NaN, keep the plate; above 1 counts as 1.
+
+    Returns:
+        (height, width, 3), a new array.
+    """
+    check_array("plate", plate, shape=(None, None, 3))
+    check_array("face", face, shape=plate.shape)
+    check_array("matte", matte, shape=plate.shape[:2])
+    amount = _matte(matte)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mixed = np.where(amount >= 1.0, face, plate + amount * (face - plate))
+        use = (amount > 0.0) & (face != plate) & np.isfinite(mixed)
+    return np.where(use, mixed, plate)
+
+
+def comp_increment(plate: FloatArray, increment: FloatArray, matte: FloatArray) -> FloatArray:
+    """`plate + m * increment` where the matte is above 0 and the increment is not 0; else the plate's bits.
+
+    For a swapper that says how much to change and not what to put: grain, highlights and anything else
+    it left alone stay the plate's own.
+
+    Args:
+        plate: (height, width, 3) scene-linear, unbounded.
+        increment: (height, width, 3), same space; not finite counts as 0.
+        matte: (height, width), as in `comp_over`.
+
+    Returns:
+        (height, width, 3), a new array.
+    """
+    check_array("plate", plate, shape=(None, None, 3))
+    check_array("increment", increment, shape=plate.shape)
+    check_array("matte", matte, shape=plate.shape[:2])
+    amount = _matte(matte)
+    with np.errstate(invalid="ignore", over="ignore"):
+        use = (amount > 0.0) & (increment != 0.0) & np.isfinite(increment)
+        return np.where(use, plate + amount * increment, plate)
