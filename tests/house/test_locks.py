@@ -1,0 +1,138 @@
+"""The locks: complete, with digests, exactly one cv2 and one onnxruntime, no torch, and made from pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.conftest import ROOT
+
+LOCKS = ("base", "gpu", "build", "dev")
+CV2_OWNERS = {"opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
+ONNXRUNTIME_OWNERS = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"}
+
+
+@dataclass(frozen=True)
+class Pin:
+    name: str
+    version: str
+    hashes: int
+
+
+def text_of(lock: str) -> str:
+    return (ROOT / "requirements" / f"{lock}.lock").read_text(encoding="utf-8")
+
+
+def pins(lock: str) -> dict[str, Pin]:
+    found: dict[str, Pin] = {}
+    current = ""
+    for line in text_of(lock).splitlines():
+        if match := re.match(r"([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", line):
+            current = canonicalize_name(match[1])
+            assert current not in found, f"{lock}.lock pins {current} twice: one version for all Pythons is wanted"
+            found[current] = Pin(name=current, version=match[2], hashes=0)
+        elif "--hash=sha256:" in line:
+            found[current] = Pin(name=current, version=found[current].version, hashes=found[current].hashes + 1)
+    return found
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_has_a_digest(lock: str) -> None:
+    assert [pin.name for pin in pins(lock).values() if not pin.hashes] == []
+    assert len(pins(lock)) > 5
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_lock_names_a_host_or_a_place(lock: str) -> None:
+    code = "\n".join(line for line in text_of(lock).splitlines() if not line.lstrip().startswith("#"))
+    assert "://" not in text_of(lock)
+    assert not re.search(r"index-url|find-links|file:|(^|\s)/", code)
+    assert not re.search(r"-r /|-c /", text_of(lock))
+
+
+@pytest.mark.parametrize("lock", ["base", "gpu"])
+def test_exactly_one_cv2_and_one_onnxruntime_and_no_torch(lock: str) -> None:
+    names = set(pins(lock))
+    assert names & CV2_OWNERS == {"opencv-contrib-python-headless"}
+    assert names & ONNXRUNTIME_OWNERS == {"onnxruntime" if lock == "base" else "onnxruntime-gpu"}
+    assert not [name for name in names if name == "torch" or name.startswith("nvidia-")]
+
+
+def test_gpu_differs_from_base_in_onnxruntime_alone() -> None:
+    base, gpu = pins("base"), pins("gpu")
+    assert gpu.pop("onnxruntime-gpu").version == base.pop("onnxruntime").version
+    assert {name: pin.version for name, pin in base.items()} == {name: pin.version for name, pin in gpu.items()}
+
+
+@pytest.mark.parametrize("lock", ["dev", "build"])
+def test_no_lock_moves_a_pin_of_the_base(lock: str) -> None:
+    base = pins("base")
+    moved = {
+        name: pin.version for name, pin in pins(lock).items() if name in base and base[name].version != pin.version
+    }
+    assert moved == {}
+
+
+def requirements() -> list[tuple[str, str]]:
+    table = project()
+    rows = [("base", text) for text in table["project"]["dependencies"]]
+    rows += [("gpu", text) for text in table["project"]["optional-dependencies"]["gpu"] if not text.startswith("torch")]
+    rows += [(group, text) for group in ("dev", "build") for text in table["dependency-groups"][group]]
+    return rows
+
+
+@pytest.mark.parametrize(("lock", "text"), requirements())
+def test_locks_are_fresh(lock: str, text: str) -> None:
+    wanted = Requirement(text)
+    pin = pins(lock).get(canonicalize_name(wanted.name))
+    assert pin is not None, f"{wanted.name} is in pyproject.toml but not in {lock}.lock: run scripts/lock"
+    assert wanted.specifier.contains(pin.version), f"{lock}.lock has {pin.version}, wanted {text}: run scripts/lock"
+
+
+def test_what_uv_users_get_is_what_the_locks_say() -> None:
+    table = project()
+    overrides = table["tool"]["uv"]["override-dependencies"]
+    never = {Requirement(text).name for text in overrides if "never" in text}
+    listed = [
+        line for line in (ROOT / "requirements/overrides.txt").read_text().splitlines() if line and line[0] != "#"
+    ]
+    assert never == {Requirement(line).name for line in listed}
+    assert f"onnxruntime=={pins('base')['onnxruntime'].version} ; extra != 'gpu'" in overrides
+    extras = table["project"]["optional-dependencies"]
+    assert extras["neural"][0] in extras["gpu"]
+
+
+def test_files_named_by_cards_come_from_pinned_packages() -> None:
+    base = pins("base")
+    for card in sorted((ROOT / "models").glob("*.toml")):
+        for file in tomllib.loads(card.read_text(encoding="utf-8")).get("file", []):
+            if text := file.get("pip"):
+                wanted = Requirement(text)
+                pin = base.get(canonicalize_name(wanted.name))
+                assert pin is not None, f"{card.name} needs {text}, base.lock has no such package"
+                assert wanted.specifier.contains(pin.version), f"{card.name} needs {text}, base.lock has {pin.version}"
+
+
+def test_scripts_work_from_anywhere() -> None:
+    for script in [path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix] + [
+        ROOT / ".ci/run"
+    ]:
+        assert script.stat().st_mode & 0o111, f"{script.name} is not executable"
+        text = script.read_text(encoding="utf-8")
+        assert '"$(dirname "${BASH_SOURCE[0]}")/.."' in text, f"{script.name} depends on where it is started"
+        assert re.search(r"^set -e?uo pipefail$", text, re.MULTILINE), f"{script.name} goes on after an error"
+
+
+def test_no_stray_requirement_files() -> None:
+    names = {path.name for path in (ROOT / "requirements").iterdir()}
+    assert names == {*(f"{lock}.lock" for lock in LOCKS), "gpu.in", "overrides.txt", "overrides-gpu.txt"}
