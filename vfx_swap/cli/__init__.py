@@ -1,0 +1,1 @@
+"""The command line: reads options, calls the pipeline, tells people and programs what happens."""

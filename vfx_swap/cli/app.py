@@ -1,0 +1,72 @@
+"""The command line's entry: commands by name, usage errors as clean as all others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from vfx_swap import __version__
+from vfx_swap.cli.console import Console
+from vfx_swap.cli.doctor import doctor
+from vfx_swap.cli.models import models_app
+from vfx_swap.cli.session import STOPPED_EXIT, report_error
+from vfx_swap.errors import UsageError
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="vfx-swap",
+    help="Face replacement in film shots: scene-linear, EXR in and out, with consent on record.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("doctor")(doctor)
+app.add_typer(models_app, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vfx-swap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Face replacement in film shots: scene-linear, EXR in and out, with consent on record."""
+
+
+def main() -> NoReturn:
+    """The `vfx-swap` script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: as after the program's name.
+
+    Returns:
+        The exit code.
+    """
+    given = list(arguments) or ["--help"]
+    try:
+        code = app(args=given, prog_name="vfx-swap", standalone_mode=False)
+    except typer.TyperException as error:  # an option or a command that is not there, a value that does not parse
+        context = getattr(error, "ctx", None)
+        command = getattr(context, "command_path", "vfx-swap")
+        message = getattr(error, "format_message", error.__str__)().rstrip(".")
+        console = Console(json="--json" in given, out=sys.stdout, err=sys.stderr)
+        return report_error(console, UsageError(message, mend=f"See: {command} --help"))
+    except (KeyboardInterrupt, typer.Abort):
+        return STOPPED_EXIT
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,90 @@
+"""`vfx-swap models`: the model cards, and the files found for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vfx_swap.cli.session import DebugOption, JsonOption, running
+
+if TYPE_CHECKING:
+    from vfx_swap.models.weights import CardState
+
+__all__ = ["models_app"]
+
+models_app = typer.Typer(help="Model cards, and the files found for them.")
+
+
+@models_app.command("list")
+def list_models(*, json: JsonOption = False, debug: DebugOption = False) -> None:
+    """List every model card: its task, its licence, and whether its files are here and are the right ones."""
+    with running(json=json, debug=debug) as console:
+        states = _states(None)
+        for state in states:
+            console.event("model", **_fields(state))
+            paid = "paid work allowed" if state.card.commercial_use else "no paid work"
+            default = ", default" if state.card.default else ""
+            terms = f"{state.card.licence}, {paid}{default}"
+            console.say(f"{state.card.id:24} {state.card.task:10} {state.state:9} {terms}")
+            if state.reason is not None:
+                console.say(f"{'':24} {state.reason}")
+        console.event("done", models=len(states))
+
+
+@models_app.command("show")
+def show_model(
+    *,
+    card_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a card, as `models list` gives it.")],
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show one card in full, and where its files were found."""
+    with running(json=json, debug=debug) as console:
+        state = _states(card_id)[0]
+        card = state.card
+        fields = card.model_dump(mode="json", by_alias=True)
+        console.event("model", **_fields(state), card=fields)
+        console.event("done", models=1)
+        rows = {
+            "id": card.id,
+            "name": card.name,
+            "task": card.task + (" (default)" if card.default else ""),
+            "licence": f"{card.licence}, {'paid work allowed' if card.commercial_use else 'no paid work'}",
+            "origin": card.origin,
+            "paper": card.paper or "",
+            "architecture": card.architecture,
+            "notes": card.notes,
+            "state": state.state,
+        }
+        for key, value in rows.items():
+            if value:
+                console.say(f"{key:13} {value}")
+        for file in card.file:
+            console.say(f"{'file':13} {file.role}: {file.name}, {file.size} bytes, sha256 {file.sha256}")
+        for path in state.paths:
+            console.say(f"{'found':13} {path}")
+        if state.reason is not None:
+            console.say(f"{'reason':13} {state.reason}")
+
+
+def _states(card_id: str | None) -> tuple[CardState, ...]:
+    from vfx_swap.models.registry import load_registry
+    from vfx_swap.models.weights import card_states, model_folders
+
+    registry = load_registry()
+    cards = registry.cards.values() if card_id is None else (registry.card(card_id),)
+    return card_states(cards, folders=model_folders())
+
+
+def _fields(state: CardState) -> dict[str, object]:
+    return {
+        "id": state.card.id,
+        "task": state.card.task,
+        "state": state.state,
+        "licence": state.card.licence,
+        "commercial_use": state.card.commercial_use,
+        "default": state.card.default,
+        "paths": [str(path) for path in state.paths],
+        "reason": state.reason,
+    }
