@@ -1,0 +1,5 @@
+"""CenterFace, a face detector (MIT)."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

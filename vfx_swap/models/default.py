@@ -1,0 +1,125 @@
+"""The face models of a run: a detector, a landmarker and a recogniser, chosen by card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vfx_swap.models.cards import Card
+from vfx_swap.models.protocols import Detector, Landmarker, Recogniser
+from vfx_swap.models.registry import Architecture, LoadOptions, Registry, load_registry
+from vfx_swap.models.weights import model_folders, verified_files
+
+__all__ = ["FACE_ARCHITECTURES", "FaceModels", "load_face_models", "load_model"]
+
+
+def _centerface(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Detector:
+    from vfx_swap.models.centerface.detector import load_centerface
+
+    return load_centerface(card, files, options)
+
+
+def _facemesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Landmarker:
+    from vfx_swap.models.facemesh.landmarker import load_facemesh
+
+    return load_facemesh(card, files, options)
+
+
+def _dlib_resnet(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Recogniser:
+    from vfx_swap.models.dlib_resnet.recogniser import load_dlib_resnet
+
+    return load_dlib_resnet(card, files, options)
+
+
+FACE_ARCHITECTURES: tuple[Architecture, ...] = (
+    Architecture("centerface", "detect", _centerface),
+    Architecture("facemesh", "landmarks", _facemesh),
+    Architecture("dlib_resnet", "recognise", _dlib_resnet),
+)
+"""The architectures that come with the default stack."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceModels:
+    """The models that see faces. Close it, or use it in `with`."""
+
+    detector: Detector
+    landmarker: Landmarker
+    recogniser: Recogniser
+    digests: Mapping[str, str]
+    """Card id/file name -> sha256 of every file loaded; part of what a result depends on."""
+
+    def __enter__(self) -> FaceModels:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what the models hold. A second call does nothing."""
+        for model in (self.detector, self.landmarker, self.recogniser):
+            close = getattr(model, "close", None)
+            if close is not None:
+                close()
+
+
+def load_model(card: Card, *, registry: Registry, options: LoadOptions, folders: Sequence[Path] | None = None) -> Any:
+    """The model of a card, its files verified.
+
+    Args:
+        card: which model.
+        registry: holds the code that runs it.
+        options: device and threads.
+        folders: where files are looked for before the packages; None: `model_folders()`.
+
+    Returns:
+        What the card's task asks for: a Detector, Landmarker, Recogniser, ...
+
+    Raises:
+        ModelMissingError: a file is not installed.
+        ModelMismatchError: a file is not what the card says.
+        DeviceError: the device is not there.
+        UsageError: nothing here runs the card's architecture.
+    """
+    architecture = registry.architecture_of(card)
+    files = verified_files(card, folders=model_folders() if folders is None else folders)
+    return architecture.load(card, files, options)
+
+
+def load_face_models(
+    *,
+    device: str = "cpu",
+    threads: int = 2,
+    detector: str | None = None,
+    landmarker: str | None = None,
+    recogniser: str | None = None,
+    registry: Registry | None = None,
+    folders: Sequence[Path] | None = None,
+) -> FaceModels:
+    """The three models of a run.
+
+    Args:
+        device: `cpu`, `cuda` or `cuda:N`. Of the default models the detector alone knows GPUs.
+        threads: threads of one operator.
+        detector: id of its card; None: the default. Likewise the next two.
+        registry: cards and code; None: those that come with the package.
+        folders: where files are looked for before the packages; None: `model_folders()`.
+
+    Raises:
+        ModelMissingError: a file is not installed.
+        ModelMismatchError: a file is not what its card says.
+        DeviceError: the device is not there.
+        UsageError: no such device or card.
+    """
+    options = LoadOptions(device=device, threads=threads)
+    known = load_registry(architectures=FACE_ARCHITECTURES) if registry is None else registry
+    cards = (
+        known.card(detector, task="detect") if detector else known.default_card("detect"),
+        known.card(landmarker, task="landmarks") if landmarker else known.default_card("landmarks"),
+        known.card(recogniser, task="recognise") if recogniser else known.default_card("recognise"),
+    )
+    finds, places, recognises = (load_model(card, registry=known, options=options, folders=folders) for card in cards)
+    digests = {f"{card.id}/{file.name}": file.sha256 for card in cards for file in card.file}
+    return FaceModels(detector=finds, landmarker=places, recogniser=recognises, digests=digests)
