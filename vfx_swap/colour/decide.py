@@ -7,11 +7,12 @@ asked: those of the built-in configs call every EXR ACES2065-1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from vfx_swap.colour.ocio import ColourConfig
+from vfx_swap.types import ColourHints
 
 __all__ = ["ColourDecision", "DecidedBy", "PlateKind", "decide_colour_space"]
 
@@ -31,6 +32,12 @@ _FORMAT_DEFAULTS: Mapping[PlateKind, frozenset[str]] = {
     "movie": frozenset(),
 }
 _SAYS_NOTHING = frozenset({"", "unknown", "data", "raw", "none"})
+# How OpenImageIO names the transfer of a DPX header.
+_OTHER_SPELLINGS: Mapping[str, str] = {
+    "rec709": "ocio:itu709_rec709_scene",
+    "itu709_rec709_scene": "ocio:itu709_rec709_scene",
+    "linear": "lin_rec709_scene",
+}
 
 _D60 = (0.32168, 0.33767)
 _D65 = (0.3127, 0.3290)
@@ -94,16 +101,14 @@ class ColourDecision:
 
 
 def decide_colour_space(
-    config: ColourConfig, *, user: str | None, hints: Mapping[str, object], kind: PlateKind
+    config: ColourConfig, *, user: str | None, hints: ColourHints, kind: PlateKind
 ) -> ColourDecision:
     """Decide the colour space of a plate's values.
 
     Args:
         config: OCIO config.
         user: the user's setting; None or empty: not said.
-        hints: what the header says: `colorInteropID` (text), `chromaticities` (eight floats: red, green,
-            blue, white, x and y), `oiio:ColorSpace` (text, as the reader gives it), and for movies
-            `color_primaries` and `color_trc` (H.273 numbers or FFmpeg's names). All may be absent.
+        hints: what the file's header or stream says.
         kind: `float`, `integer` or `movie`.
 
     Raises:
@@ -121,17 +126,18 @@ def decide_colour_space(
     return ColourDecision(name, "kind", tuple(warnings))
 
 
-def _from_header(config: ColourConfig, hints: Mapping[str, object], kind: PlateKind, warnings: list[str]) -> str | None:
-    interop = _text(hints.get("colorInteropID"))
+def _from_header(config: ColourConfig, hints: ColourHints, kind: PlateKind, warnings: list[str]) -> str | None:
+    interop = (hints.interop_id or "").strip()
     if interop.casefold() not in _SAYS_NOTHING:
         if config.has(interop):
             return interop
         warnings.append(f"the header's colorInteropID {interop!r} is unknown to the OCIO config and not used")
     if kind == "float":
-        name = _from_chromaticities(hints.get("chromaticities"), warnings)
+        name = _from_chromaticities(hints.chromaticities, warnings)
         if name is not None and config.has(name):
             return name
-    stated = _text(hints.get("oiio:ColorSpace"))
+    stated = (hints.oiio_colour_space or "").strip()
+    stated = _OTHER_SPELLINGS.get(stated.casefold(), stated)
     if stated.casefold() not in _SAYS_NOTHING | _FORMAT_DEFAULTS[kind] and stated != interop:
         if config.has(stated):
             return stated
@@ -139,23 +145,20 @@ def _from_header(config: ColourConfig, hints: Mapping[str, object], kind: PlateK
     return _from_movie_tags(config, hints, warnings) if kind == "movie" else None
 
 
-def _from_chromaticities(value: object, warnings: list[str]) -> str | None:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        value = tuple(value) if hasattr(value, "__iter__") and not isinstance(value, str) else None
-    if value is None or len(value) != 8:
+def _from_chromaticities(given: tuple[float, ...] | None, warnings: list[str]) -> str | None:
+    if given is None:
         return None
-    given = [float(number) for number in value]
     for name, primaries in _PRIMARIES:
-        if all(abs(a - b) <= _PRIMARIES_TOLERANCE for a, b in zip(given, primaries, strict=True)):
+        if len(given) == 8 and all(abs(a - b) <= _PRIMARIES_TOLERANCE for a, b in zip(given, primaries, strict=True)):
             return name
     shown = " ".join(f"{number:g}" for number in given)
     warnings.append(f"the header's chromaticities ({shown}) match no colour space known here and are not used")
     return None
 
 
-def _from_movie_tags(config: ColourConfig, hints: Mapping[str, object], warnings: list[str]) -> str | None:
-    primaries = _MOVIE_PRIMARIES.get(_text(hints.get("color_primaries")).casefold())
-    transfer = _MOVIE_TRANSFER.get(_text(hints.get("color_trc")).casefold())
+def _from_movie_tags(config: ColourConfig, hints: ColourHints, warnings: list[str]) -> str | None:
+    primaries = _MOVIE_PRIMARIES.get((hints.movie_primaries or "").strip().casefold())
+    transfer = _MOVIE_TRANSFER.get((hints.movie_transfer or "").strip().casefold())
     if primaries is None and transfer is None:
         return None
     pair = (primaries or "bt709", transfer or "bt709")
@@ -171,7 +174,3 @@ def _from_movie_tags(config: ColourConfig, hints: Mapping[str, object], warnings
             f"the movie is tagged {pair[1].upper()}: its light is taken from the display, not from the scene"
         )
     return name
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()

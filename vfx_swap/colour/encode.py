@@ -124,11 +124,11 @@ def apply_increment(
     check_array("answer.rgb", answer.rgb, shape=encoded.shown.shape)
     gain = np.clip(encoded.gain, np.float32(1.0), np.float32(GAIN_LIMIT))
     step = gain * (srgb_eotf(answer.rgb) - encoded.shown)
+    step = np.where(answer.rgb == encoded.image.rgb, np.float32(0.0), step)
     if matte is not None:
         check_array("matte", matte, shape=rgb.shape[:2])
         step = step * np.clip(np.nan_to_num(matte, nan=0.0), np.float32(0.0), np.float32(1.0))[..., np.newaxis]
-    moved = (answer.rgb != encoded.image.rgb).any(axis=-1) & np.isfinite(rgb).all(axis=-1)
-    moved &= (step != 0.0).any(axis=-1)
+    moved = (step != 0.0).any(axis=-1) & np.isfinite(rgb).all(axis=-1)
     increment = apply_matrix(step, from_lin709) / np.float32(exposure_gain(encoded.exposure_stops))
     with np.errstate(over="ignore", invalid="ignore"):
         out = np.where(moved[..., np.newaxis], rgb + increment, rgb)

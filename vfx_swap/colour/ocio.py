@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PyOpenColorIO as ocio  # noqa: N813  the name OCIO's own documentation uses
+import PyOpenColorIO as ocio
 
 from vfx_swap.arrays import FloatArray, check_array
 from vfx_swap.errors import ColourSpaceError

@@ -1,0 +1,207 @@
+"""A swapper around any face network: the scene-linear way in and out that every network shares.
+
+    face -> five points -> similarity onto the template -> crop (by the pipeline)
+    crop -> encode -> network -> bounded increment -> crop with its own alpha
+
+What a network wants beyond a picture in [0, 1] (its mean and deviation, channel order, tensors, how an
+embedding is mapped) is the business of the callable it is wrapped in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from vfx_swap.arrays import FloatArray, check_array
+from vfx_swap.colour.encode import Carried, apply_increment, encode
+from vfx_swap.colour.exposure import face_exposure_stops
+from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
+from vfx_swap.errors import IdentityError, ModelMismatchError
+from vfx_swap.geometry.warps import fit_similarity
+from vfx_swap.models.templates import Template, five_points
+from vfx_swap.types import Crop, Embedding, Face, Identity, ModelImage, Warp
+
+__all__ = [
+    "NetworkAnswer",
+    "NetworkSwap",
+    "NetworkSwapper",
+    "PreparedNetwork",
+    "SwapNetwork",
+    "soft_alpha",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkAnswer:
+    """What a face network gives back."""
+
+    image: ModelImage
+    """Of the size it was shown."""
+    alpha: FloatArray | None = None
+    """(height, width) 0 to 1 of the same size, where the network makes a mask of its own."""
+
+
+SwapNetwork: TypeAlias = Callable[[ModelImage, Embedding], NetworkAnswer]
+"""A network with its normalisation: the performer's crop and the identity's embedding in, the answer out."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedNetwork:
+    """An identity, ready for a network, and the matrices of the shot's colour space."""
+
+    embedding: Embedding
+    colour_space: str
+    to_lin709: np.ndarray
+    """(3, 3) float64."""
+    from_lin709: np.ndarray
+    """(3, 3) float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkSwap:
+    """A swapped crop, with what the network could not be shown."""
+
+    crop: Crop
+    carried: Carried
+    changed: float
+    """Fraction of the crop's pixels that changed."""
+    gain_limited: float
+    """Fraction whose highlight was too bright for the increment to follow it in full."""
+    exposure_stops: int
+
+
+class NetworkSwapper:
+    """Puts a network's answer on a performer, as an increment on scene-linear light (protocol `Swapper`)."""
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        template: Template,
+        size: int,
+        network: SwapNetwork,
+        recogniser: str,
+        config: ColourConfig,
+        exposure_stops: int | None = None,
+        alpha_shape: Literal["box", "ellipse"] = "ellipse",
+        feather: float = 0.2,
+    ) -> None:
+        """Wrap a network.
+
+        Args:
+            id: the card's id.
+            template: what the network was trained on.
+            size: side of its square picture in pixels.
+            network: the callable.
+            recogniser: id of the recogniser whose embeddings it takes.
+            config: OCIO config, for the way to linear Rec.709.
+            exposure_stops: whole stops that bring the faces of the shot to mid tones; None: chosen for
+                every crop by itself, which is right for a still and may flicker in a shot.
+            alpha_shape: of the alpha, where the network makes none.
+            feather: width of that alpha's soft edge, as a fraction of half the crop.
+        """
+        self.id = id
+        self.template = template
+        self.size = size
+        self.recogniser = recogniser
+        self.exposure_stops = exposure_stops
+        self._network = network
+        self._config = config
+        self._alpha = soft_alpha(width=size, height=size, shape=alpha_shape, feather=feather)
+
+    def prepare(self, identity: Identity, *, colour_space: str) -> PreparedNetwork:
+        """Pick the identity's embedding, and the matrices from the plate's space to Rec.709 and back.
+
+        Raises:
+            IdentityError: the pack holds no embedding of this network's recogniser.
+            ColourSpaceError: unknown space, or one that is not linear.
+        """
+        embedding = identity.embeddings.get(self.recogniser)
+        if embedding is None:
+            held = ", ".join(sorted(identity.embeddings)) or "none"
+            raise IdentityError(
+                f"identity {identity.name!r} holds no embedding by {self.recogniser!r}, which {self.id!r} needs; "
+                f"it holds: {held}",
+                mend="Build the identity again with that recogniser's model in place.",
+            )
+        to_lin709 = self._config.matrix(source=colour_space, destination=LINEAR_REC709)
+        return PreparedNetwork(embedding, colour_space, to_lin709, np.linalg.inv(to_lin709))
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """The template's crop of a face, at the network's size.
+
+        Raises:
+            NoFaceError: the face's landmarks fall together.
+        """
+        return fit_similarity(
+            five_points(face.points), self.template.pixels(self.size), width=self.size, height=self.size
+        )
+
+    def swap(self, crop: Crop, _face: Face, prepared: PreparedNetwork, /) -> Crop:
+        """The crop with the network's answer on it; the crop's own bits where alpha is 0 or nothing changed.
+
+        Raises:
+            ModelMismatchError: the network's answer has another size than its picture.
+        """
+        return self.swap_with_report(crop, prepared).crop
+
+    def swap_with_report(self, crop: Crop, prepared: PreparedNetwork, /) -> NetworkSwap:
+        """`swap`, with what could not be carried.
+
+        Raises:
+            ModelMismatchError: the network's answer has another size than its picture.
+        """
+        check_array("crop.rgb", crop.rgb, shape=(self.size, self.size, 3))
+        if crop.colour_space != prepared.colour_space:
+            raise ValueError(f"prepared for {prepared.colour_space!r}, but the crop is in {crop.colour_space!r}")
+        stops = self.exposure_stops
+        if stops is None:
+            stops = face_exposure_stops(crop.rgb, to_lin709=prepared.to_lin709, weight=self._alpha * crop.alpha)
+        encoded = encode(crop.rgb, to_lin709=prepared.to_lin709, exposure_stops=stops)
+        answer = self._network(encoded.image, prepared.embedding)
+        own = self._alpha if answer.alpha is None else answer.alpha
+        if answer.image.rgb.shape != encoded.image.rgb.shape or own.shape != crop.alpha.shape:
+            raise ModelMismatchError(
+                f"{self.id!r} was shown {encoded.image!r} and answered {answer.image!r} with an alpha of {own.shape}",
+                mend="Check the size on the model's card.",
+            )
+        alpha = np.clip(np.nan_to_num(own, nan=0.0), 0.0, 1.0).astype(np.float32) * crop.alpha
+        # The alpha is the comp's to apply: here it only says where there is anything to put.
+        matte = (alpha > 0.0).astype(np.float32)
+        decoded = apply_increment(crop.rgb, encoded, answer.image, from_lin709=prepared.from_lin709, matte=matte)
+        swapped = Crop(decoded.rgb, alpha, crop.warp, crop.colour_space)
+        return NetworkSwap(swapped, encoded.carried, decoded.changed, decoded.gain_limited, stops)
+
+
+def soft_alpha(*, width: int, height: int, shape: Literal["box", "ellipse"], feather: float) -> FloatArray:
+    """1 in the middle of a crop, 0 at its border, smooth between (3 t^2 - 2 t^3).
+
+    Args:
+        width: pixels.
+        height: pixels.
+        shape: a box as large as the crop, or the ellipse inside it.
+        feather: width of the soft edge as a fraction of half the crop, in (0, 1].
+
+    Returns:
+        (height, width) in [0, 1], exactly 0 in the outermost pixels.
+    """
+    if not 0.0 < feather <= 1.0:
+        raise ValueError(f"feather must be in (0, 1], got {feather}")
+    # From -1 to 1 between the centres of the outermost pixels.
+    across = np.linspace(-1.0, 1.0, width)[np.newaxis, :]
+    down = np.linspace(-1.0, 1.0, height)[:, np.newaxis]
+    if shape == "box":
+        from_border = (_smooth((1.0 - np.abs(across)) / feather)) * (_smooth((1.0 - np.abs(down)) / feather))
+    else:
+        from_border = _smooth((1.0 - np.sqrt(across**2 + down**2)) / feather)
+    alpha: FloatArray = from_border.astype(np.float32)
+    return alpha
+
+
+def _smooth(distance: np.ndarray) -> np.ndarray:
+    t: np.ndarray = np.clip(distance, 0.0, 1.0)
+    smoothed: np.ndarray = t * t * (3.0 - 2.0 * t)
+    return smoothed
