@@ -49,7 +49,8 @@ def require_space(folder: Path, *, where: Path) -> None:
 
 
 def _disk_full(path: Path) -> DiskFullError:
-    return DiskFullError("the disk is full", where=path, mend="Free some space or choose another folder, then run again")
+    mend = "Free some space or choose another folder, then run again"
+    return DiskFullError("the disk is full", where=path, mend=mend)
 
 
 def _output_error(error: OSError, path: Path) -> OutputError:
@@ -94,7 +95,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666))
         yield temporary
         _sync(temporary, os.O_RDWR)
-        os.replace(temporary, target)
+        temporary.replace(target)
         _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise _output_error(error, target) from error

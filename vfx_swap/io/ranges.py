@@ -30,7 +30,8 @@ def parse_frames(text: str) -> tuple[int, ...]:
     """
     # fileseq takes any Unicode digit for \\d and shows its grammar as a regular expression: keep both in.
     if not text.strip() or not text.isascii():
-        raise FrameRangeError(f"frame range {text!r} is {'empty' if not text.strip() else 'not plain digits'}", mend=_MEND)
+        fault = "not plain digits" if text.strip() else "empty"
+        raise FrameRangeError(f"frame range {text!r} is {fault}", mend=_MEND)
     if any(not part.strip() for part in text.split(",")):
         raise FrameRangeError(f"frame range {text!r} has a comma with nothing beside it", mend=_MEND)
     try:

@@ -1,0 +1,3 @@
+"""Pictures, sequences and movies, in and out."""
+
+__all__: list[str] = []
