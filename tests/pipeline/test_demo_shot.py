@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
+import OpenImageIO as oiio
 import pytest
 
 from vfx_swap.errors import MissingInputError, ModelMismatchError, UsageError

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
+import OpenImageIO as oiio
 
 from vfx_swap.arrays import FloatArray, frozen
 from vfx_swap.errors import MissingInputError, ModelMismatchError, UnreadableImageError

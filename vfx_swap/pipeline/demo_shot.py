@@ -17,7 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
+import OpenImageIO as oiio
 from scipy import ndimage
 
 from vfx_swap.arrays import FloatArray

@@ -1,0 +1,287 @@
+"""How good a swap is, in numbers: the protocol of each stands on its field, and in docs/quality.md.
+
+A recogniser's number is a guide; the picture at 200 % is the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.colour.display import auto_exposure_stops, to_display
+from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
+from vfx_swap.colour.transfer import apply_matrix
+from vfx_swap.errors import NoFaceError
+from vfx_swap.models.default import FaceModels
+from vfx_swap.models.facemesh.pose import matrix_from_pose
+from vfx_swap.pipeline.qc_pixels import (
+    Flicker,
+    FlickerSample,
+    changed_outside_pixels,
+    flicker,
+    grain_ratio,
+    log_luminance,
+    matte_window,
+    seam,
+    sharpness_ratio,
+)
+from vfx_swap.types import Detection, Embedding, Frame, Landmarks, ModelImage, Pose
+
+__all__ = [
+    "FrameQuality",
+    "Metrics",
+    "landmark_error_percent",
+    "mean_metrics",
+    "measure_faces",
+    "measure_sequence",
+    "measure_still",
+    "pose_error_degrees",
+]
+
+_SKIN_POINTS = 468
+_REC709_LUMA = np.array([0.2126, 0.7152, 0.0722])
+"""ITU-R BT.709-6, table 3."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """One swap, measured. None: could not be measured, such as a distance where no face is found."""
+
+    distance_to_identity: float | None = None
+    """Recogniser's distance from the swapped face to the identity's embedding; lower is liker."""
+    distance_to_performer: float | None = None
+    """To the performer's face in the plate of the same frame."""
+    landmark_error_percent: float | None = None
+    """Of face height: `landmark_error_percent`."""
+    pose_error_degrees: float | None = None
+    """Angle between the head rotations found on swap and plate."""
+    seam_step_stops: float | None = None
+    """Gradient the matte's edge adds over the plate's own, over 1 % of face height: `qc_pixels.seam`."""
+    seam_worst_stops: float | None = None
+    """The same, 95th percentile along the edge."""
+    sharpness_ratio: float | None = None
+    """Detail inside the matte, swap over plate: `qc_pixels.sharpness_ratio`."""
+    grain_ratio: float | None = None
+    """Grain inside the matte, swap over plate: `qc_pixels.grain_ratio`."""
+    flicker_stops: float | None = None
+    """Change between frames inside the matte, swap: `qc_pixels.flicker`. Sequences only."""
+    flicker_plate_stops: float | None = None
+    """The plate's own."""
+    flicker_ratio: float | None = None
+    """Swap over plate."""
+    changed_outside_pixels: int = 0
+    """Pixels changed where the matte is 0. Must be 0."""
+
+
+@dataclass(frozen=True)
+class FrameQuality:
+    """One frame's metrics; `metrics` without flicker, which takes two frames."""
+
+    frame: int
+    metrics: Metrics
+
+
+def landmark_error_percent(plate: FloatArray, swap: FloatArray) -> float:
+    """Mean distance between the landmarks found on plate and swap, in % of face height, without aligning them.
+
+    The 468 points of the skin count (irises do not: gaze is the plate's), in x and y only; face height is the
+    distance from landmark 10 (top of the forehead) to 152 (chin) in the plate.
+
+    Args:
+        plate: (478, 3) points found on the plate.
+        swap: (478, 3) points found on the swap, in the same pixels.
+    """
+    height = float(np.linalg.norm(plate[10, :2] - plate[152, :2]))
+    away = np.linalg.norm(plate[:_SKIN_POINTS, :2] - swap[:_SKIN_POINTS, :2], axis=1)
+    return 100.0 * float(away.mean()) / height
+
+
+def pose_error_degrees(plate: Pose, swap: Pose) -> float:
+    """The angle of the rotation that takes one head pose to the other, in degrees."""
+    between = matrix_from_pose(plate).T @ matrix_from_pose(swap)
+    # By the sine for small angles: arccos near 1 loses them.
+    sine = float(np.linalg.norm(between - between.T)) / np.sqrt(8.0)
+    return float(np.degrees(np.arctan2(sine, (np.trace(between) - 1.0) / 2.0)))
+
+
+def measure_faces(
+    plate: ModelImage,
+    swap: ModelImage,
+    *,
+    models: FaceModels,
+    identity: Embedding | None,
+    near: FloatArray | None = None,
+) -> tuple[Metrics, Landmarks]:
+    """Likeness, landmarks and pose of one face, and the landmarks found on the plate.
+
+    The face is detected on the plate; landmarks and embedding are then found anew on both pictures from
+    that same detection, so that what differs is what the swap did.
+
+    Args:
+        plate: the plate for viewing.
+        swap: the swap, for viewing with the same exposure.
+        models: the face models.
+        identity: the identity's embedding by `models.recogniser`; None: no distance to it.
+        near: (2,) the face wanted, by its centre in pixels; None: the largest.
+
+    Raises:
+        NoFaceError: no face on the plate.
+    """
+    detection = _choose(models.detector.detect(plate), near)
+    before = None if detection is None else models.landmarker.landmarks(plate, detection)
+    if detection is None or before is None:
+        raise NoFaceError("no face was found on the plate", mend="Give frames in which the performer is seen")
+    after = models.landmarker.landmarks(swap, detection)
+    swapped = models.recogniser.embed(swap, detection)
+    found = Metrics(
+        distance_to_identity=None if identity is None else swapped.distance(identity),
+        distance_to_performer=swapped.distance(models.recogniser.embed(plate, detection)),
+        landmark_error_percent=None if after is None else landmark_error_percent(before.points, after.points),
+        pose_error_degrees=None if after is None else pose_error_degrees(before.pose, after.pose),
+    )
+    return found, before
+
+
+def measure_still(
+    plate: Frame,
+    swap: Frame,
+    matte: FloatArray,
+    *,
+    models: FaceModels,
+    config: ColourConfig,
+    identity: Embedding | None,
+) -> Metrics:
+    """All metrics of one frame but flicker.
+
+    Args:
+        plate: before.
+        swap: after, of the same window and colour space.
+        matte: (height, width) 0 to 1.
+        models: the face models.
+        config: OCIO config that knows the frames' space.
+        identity: the identity's embedding by `models.recogniser`.
+
+    Raises:
+        ColourSpaceError: the frames' space is unknown or not linear.
+    """
+    return _measure(plate, swap, matte, models=models, config=config, identity=identity)[0]
+
+
+def measure_sequence(
+    frames: Iterable[tuple[Frame, Frame, FloatArray]],
+    *,
+    models: FaceModels,
+    config: ColourConfig,
+    identity: Embedding | None,
+) -> tuple[Metrics, tuple[FrameQuality, ...]]:
+    """A shot's metrics, the mean over its frames, and each frame's own. Frames come in order, one at a time.
+
+    Flicker is measured between neighbours; `changed_outside_pixels` is the sum, `seam_worst_stops` the worst frame's.
+
+    Args:
+        frames: plate, swap and matte of each frame.
+        models: the face models.
+        config: OCIO config that knows the frames' space.
+        identity: the identity's embedding by `models.recogniser`.
+
+    Raises:
+        ColourSpaceError: the frames' space is unknown or not linear.
+    """
+    rows: list[FrameQuality] = []
+    shakes: list[Flicker] = []
+    last: FlickerSample | None = None
+    for plate, swap, matte in frames:
+        metrics, sample, height = _measure(plate, swap, matte, models=models, config=config, identity=identity)
+        rows.append(FrameQuality(plate.number, metrics))
+        if sample is not None and last is not None:
+            shake = flicker((last, sample), face_height_pixels=height)
+            if shake is not None:
+                shakes.append(shake)
+        last = sample
+    return mean_metrics([row.metrics for row in rows], shakes), tuple(rows)
+
+
+def mean_metrics(rows: Sequence[Metrics], shakes: Sequence[Flicker] = ()) -> Metrics:
+    """The mean of each metric over the frames that have it; changed pixels are summed, the worst seam is kept."""
+    means: dict[str, float | None] = {}
+    for entry in fields(Metrics):
+        values = [value for row in rows if (value := getattr(row, entry.name)) is not None]
+        means[entry.name] = float(np.mean(values)) if values else None
+    worst = [row.seam_worst_stops for row in rows if row.seam_worst_stops is not None]
+    means["seam_worst_stops"] = max(worst) if worst else None
+    del means["changed_outside_pixels"]
+    if shakes:
+        weights = [shake.pairs for shake in shakes]
+        swap = float(np.average([shake.swap_stops for shake in shakes], weights=weights))
+        own = float(np.average([shake.plate_stops for shake in shakes], weights=weights))
+        means |= {"flicker_stops": swap, "flicker_plate_stops": own, "flicker_ratio": swap / own if own > 0.0 else None}
+    return Metrics(**means, changed_outside_pixels=sum(row.changed_outside_pixels for row in rows))
+
+
+def _measure(
+    plate: Frame,
+    swap: Frame,
+    matte: FloatArray,
+    *,
+    models: FaceModels,
+    config: ColourConfig,
+    identity: Embedding | None,
+) -> tuple[Metrics, FlickerSample | None, float]:
+    """Metrics of a frame, what flicker needs of it, and the face's height in pixels."""
+    changed = changed_outside_pixels(plate.rgb, swap.rgb, matte)
+    matrix = config.matrix(source=plate.colour_space, destination=LINEAR_REC709)
+    stops = auto_exposure_stops(apply_matrix(np.nan_to_num(plate.rgb, posinf=65504.0, neginf=0.0), matrix))
+    before, after = (
+        to_display(picture.rgb, config=config, colour_space=picture.colour_space, exposure=stops)
+        for picture in (plate, swap)
+    )
+    try:
+        faces, landmarks = measure_faces(before, after, models=models, identity=identity, near=_centre(matte))
+    except NoFaceError:
+        return Metrics(changed_outside_pixels=changed), None, 0.0
+    height = float(np.linalg.norm(landmarks.points[10, :2] - landmarks.points[152, :2]))
+    window = matte_window(matte, margin=int(0.05 * height) + 2)
+    if window is None:
+        return _joined(faces, changed_outside_pixels=changed), None, height
+    red, green, blue = (float(weight) for weight in _REC709_LUMA @ matrix)
+    own, swapped = (log_luminance(picture.rgb[window], weights=(red, green, blue)) for picture in (plate, swap))
+    cut = np.ascontiguousarray(matte[window])
+    edge = seam(own, swapped, cut, face_height_pixels=height)
+    metrics = _joined(
+        faces,
+        seam_step_stops=None if edge is None else edge.step_stops,
+        seam_worst_stops=None if edge is None else edge.worst_stops,
+        sharpness_ratio=sharpness_ratio(own, swapped, cut, face_height_pixels=height),
+        grain_ratio=grain_ratio(own, swapped, cut),
+        changed_outside_pixels=changed,
+    )
+    shift = np.array([window[1].start, window[0].start], dtype=np.float32)
+    points = (landmarks.points[:_SKIN_POINTS, :2] - shift).astype(np.float32)
+    return metrics, FlickerSample(plate=own, swap=swapped, matte=cut, points=points), height
+
+
+def _joined(faces: Metrics, **pixels: float | None) -> Metrics:
+    known = {entry.name: getattr(faces, entry.name) for entry in fields(Metrics)}
+    return Metrics(**(known | pixels))
+
+
+def _choose(detections: Sequence[Detection], near: FloatArray | None) -> Detection | None:
+    if not detections:
+        return None
+    if near is None:
+        return max(detections, key=lambda detection: detection.height)
+    return min(detections, key=lambda found: float(np.linalg.norm((found.box[:2] + found.box[2:]) / 2 - near)))
+
+
+def _centre(matte: FloatArray) -> FloatArray | None:
+    """Centre of the matte in pixels, (x, y); None when it is empty."""
+    total = float(matte.sum(dtype=np.float64))
+    if total <= 0.0:
+        return None
+    height, width = matte.shape
+    x = float(matte.sum(axis=0, dtype=np.float64) @ np.arange(width)) / total
+    y = float(matte.sum(axis=1, dtype=np.float64) @ np.arange(height)) / total
+    return np.array([x, y], dtype=np.float32)
