@@ -133,7 +133,10 @@ def _describe(finding: Mapping[str, Any]) -> tuple[str, str | None]:  # Any: pyd
     if kind in _NOUNS:
         return f"must be {_NOUNS[kind]}, got {shorten(given)}", None
     if kind == "string_pattern_mismatch":
-        return f"must hold no slash, backslash or control character, got {shorten(given)}", None
+        return (
+            f"must hold no slash, backslash or control character and not begin with a dot, got {shorten(given)}",
+            None,
+        )
     if kind == "string_too_short":
         return "must not be empty", None
     if kind == "too_short":

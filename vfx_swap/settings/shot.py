@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "NAME_PATTERN",
     "SHOT_SCHEMA",
     "Cast",
     "Grain",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 SHOT_SCHEMA = "vfx_swap/shot.1"
+
+NAME_PATTERN = r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
+"""Names that become part of file names: no folders, no hidden files, no control characters."""
 
 Position: TypeAlias = Literal["largest", "left", "right", "all"]
 Holdout: TypeAlias = Literal["hair", "glasses", "hand"]
@@ -125,7 +129,7 @@ class Shot(Table):
 
     schema_: Literal["vfx_swap/shot.1"] = Field(alias="schema", default="vfx_swap/shot.1")
     """Schema label of the file."""
-    name: str = Field(min_length=1, max_length=128, pattern=r"^[^/\\\x00-\x1f\x7f]+$")
+    name: str = Field(min_length=1, max_length=128, pattern=NAME_PATTERN)
     """Name of the shot; the tracks file and the render log are called after it."""
     plate: Text
     """The plate: a frame pattern, one picture or a movie."""
