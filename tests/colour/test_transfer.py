@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vfx_swap.arrays import FloatArray
@@ -93,6 +93,7 @@ def test_soft_clip_meets_its_knee_smoothly() -> None:
     assert (above - at) == pytest.approx(at - below, rel=0.01)
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 30.0, width=32))
 def test_soft_clip_inverse(light: float) -> None:
     there = soft_clip(f32(light))
