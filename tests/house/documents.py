@@ -10,12 +10,12 @@ from markdown_it import MarkdownIt
 
 from tests.conftest import ROOT
 
-__all__ = ["LANGUAGES", "RUN_ELSEWHERE", "Block", "blocks_of", "documents", "needs_demo", "split_bash"]
+__all__ = ["LANGUAGES", "RUN_ELSEWHERE", "Block", "blocks_of", "documents", "mentions", "split_bash"]
 
 LANGUAGES = {
     "bash": "run, line by line as it stands, in a folder that looks like the clone",
     "python": "run as a script",
-    "toml": "parsed; a shot file is validated",
+    "toml": "parsed; a shot file is validated; `toml NAME.toml` is also written to that file for the blocks below it",
     "json": "parsed",
     "console": "not run: shown with its prompt, for what a test cannot do (clone, sudo, another machine)",
     "text": "not run: a drawing, an output, a file tree",
@@ -41,6 +41,8 @@ class Block:
     line: int
     """1-based line of its first line of code."""
     language: str
+    file: str | None
+    """Name of the file that blocks below find it under, or None."""
     code: str
 
     def __str__(self) -> str:
@@ -55,16 +57,19 @@ def documents() -> list[Path]:
 def blocks_of(document: Path) -> list[Block]:
     """All fenced blocks in order. Blocks that are only indented are plain text."""
     tokens = MarkdownIt("commonmark").parse(document.read_text(encoding="utf-8"))
-    return [
-        Block(document=document, line=token.map[0] + 2, language=token.info.strip(), code=token.content)
-        for token in tokens
-        if token.type == "fence" and token.map
-    ]
+    found = []
+    for token in tokens:
+        if token.type == "fence" and token.map:
+            language, _, file = token.info.strip().partition(" ")
+            found.append(
+                Block(document, line=token.map[0] + 2, language=language, file=file or None, code=token.content)
+            )
+    return found
 
 
-def needs_demo(blocks: list[Block]) -> bool:
-    """Whether a page works on what the demo wrote."""
-    return any("vfx-swap-demo" in block.code for block in blocks if block.language in {"bash", "python"})
+def mentions(blocks: list[Block], word: str) -> bool:
+    """Whether what is run of a page works on something."""
+    return any(word in block.code for block in blocks if block.language in {"bash", "python"})
 
 
 def split_bash(code: str) -> tuple[str, list[list[str]]]:

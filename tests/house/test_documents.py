@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 import shutil
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, DemoRun, clean_environment
-from tests.house.documents import LANGUAGES, Block, blocks_of, documents, needs_demo, split_bash
+from tests.house.documents import LANGUAGES, Block, blocks_of, documents, mentions, split_bash
 from vfx_swap.errors import Problem, SettingsError
+from vfx_swap.pipeline.demo_shot import make_demo_shot
 from vfx_swap.settings.load import load_shot
 
 
@@ -45,15 +47,27 @@ def clone_like(folder: Path) -> Path:
     return folder
 
 
+def reader_s_own_pictures(folder: Path) -> None:
+    """What pages call `refs/lead.jpg` and `plates/sh010.####.exr`: a portrait, and two frames of the demo's shot."""
+    (folder / "refs").mkdir()
+    portrait = next(file for file in importlib.metadata.files("matplotlib") or () if file.name == "grace_hopper.jpg")
+    shutil.copyfile(str(portrait.locate()), folder / "refs/lead.jpg")
+    make_demo_shot(folder / "plates", frames=2, name="sh010")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("document", RUN, ids=relative)
 def test_blocks_run(document: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     blocks = blocks_of(document)
     folder = clone_like(tmp_path / "clone")
-    if needs_demo(blocks):
+    if mentions(blocks, "refs/lead.jpg"):
+        reader_s_own_pictures(folder)
+    if mentions(blocks, "vfx-swap-demo"):
         demo: DemoRun = request.getfixturevalue("demo_run")
         shutil.copytree(demo.folder / "vfx-swap-demo", folder / "vfx-swap-demo")
     for block in blocks:
+        if block.file is not None:
+            (folder / block.file).write_text(block.code, encoding="utf-8")
         if block.language == "bash":
             command = ["bash", "-euo", "pipefail", "-c", split_bash(block.code)[0]]
         elif block.language == "python":

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from scripts.rooms import FLOORS, with_rooms
+from tests.conftest import ROOT
 from vfx_swap import __version__
 
 
