@@ -178,7 +178,9 @@ def read_card(path: Path) -> Card:
         raise SettingsError([Problem("", f"not TOML: {error}")], where=path) from error
     card = card_from_table(table, where=path)
     if card.id != path.stem:
-        raise SettingsError([Problem("id", f"{card.id!r} is not the file's name", f"Call the file {card.id}.toml")], where=path)
+        raise SettingsError(
+            [Problem("id", f"{card.id!r} is not the file's name", f"Call the file {card.id}.toml")], where=path
+        )
     return card
 
 
@@ -204,5 +206,7 @@ def read_cards(folder: Path) -> tuple[Card, ...]:
     """
     paths = sorted(folder.glob("*.toml"))
     if not paths:
-        raise ModelMissingError("no model cards here", where=folder, mend="Reinstall vfx-swap; its cards are part of it")
+        raise ModelMissingError(
+            "no model cards here", where=folder, mend="Reinstall vfx-swap; its cards are part of it"
+        )
     return tuple(read_card(path) for path in paths)

@@ -105,7 +105,9 @@ class Registry:
         for card in self.cards.values():
             if card.task == task and card.default:
                 return card
-        raise ModelMissingError(f"no model card is the default for {task!r}", mend="Name one; see: vfx-swap models list")
+        raise ModelMissingError(
+            f"no model card is the default for {task!r}", mend="Name one; see: vfx-swap models list"
+        )
 
     def architecture_of(self, card: Card) -> Architecture:
         """The code that runs a card.

@@ -19,7 +19,16 @@ from typing import Literal, TypeAlias
 from vfx_swap.errors import ModelMismatchError, ModelMissingError
 from vfx_swap.models.cards import Card, CardFile
 
-__all__ = ["CardState", "FoundFile", "State", "card_states", "find_file", "model_folders", "sha256_of", "verified_files"]
+__all__ = [
+    "CardState",
+    "FoundFile",
+    "State",
+    "card_states",
+    "find_file",
+    "model_folders",
+    "sha256_of",
+    "verified_files",
+]
 
 State: TypeAlias = Literal["found", "missing", "mismatch", "no files"]
 _READ_BYTES = 1 << 20

@@ -156,7 +156,9 @@ def load_centerface(card: Card, files: Mapping[str, Path], options: LoadOptions)
     session = open_session(graph, device=options.device, threads=options.threads, where=path)
     names = [output.name for output in session.get_outputs()]
     if names != list(card.graph.outputs):
-        raise ModelMismatchError(f"the graph's outputs are {names}, the card says {list(card.graph.outputs)}", where=path)
+        raise ModelMismatchError(
+            f"the graph's outputs are {names}, the card says {list(card.graph.outputs)}", where=path
+        )
     return CenterFaceDetector(id=card.id, session=session)
 
 

@@ -60,7 +60,9 @@ class DlibRecogniser:
             vector = self._network.compute_face_descriptor(chip)
         embedding = np.array(vector, dtype=np.float32)
         if embedding.shape != (self._length,) or not np.isfinite(embedding).all():
-            raise ModelMismatchError(f"the recogniser {self.id!r} gave {embedding.shape}, its card says ({self._length},)")
+            raise ModelMismatchError(
+                f"the recogniser {self.id!r} gave {embedding.shape}, its card says ({self._length},)"
+            )
         return Embedding(recogniser=self.id, vector=embedding)
 
 
@@ -79,5 +81,7 @@ def load_dlib_resnet(card: Card, files: Mapping[str, Path], options: LoadOptions
         network = dlib.face_recognition_model_v1(str(files["network"]))
         predictor = dlib.shape_predictor(str(files["predictor"]))
     except RuntimeError as error:
-        raise ModelMismatchError(f"dlib cannot read the files of {card.id!r} ({error})", where=files["network"]) from error
+        raise ModelMismatchError(
+            f"dlib cannot read the files of {card.id!r} ({error})", where=files["network"]
+        ) from error
     return DlibRecogniser(id=card.id, spec=card.embedding, network=network, predictor=predictor)

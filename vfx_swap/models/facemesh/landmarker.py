@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from vfx_swap.models.facemesh.pose import mean_rotation, pose_from_matrix
 from vfx_swap.models.facemesh.quiet import quiet_stderr
 from vfx_swap.models.pictures import Matrix, apply, bytes_of, cut_upright, similarity_roll
 from vfx_swap.models.registry import LoadOptions
+from vfx_swap.models.runtimes.offline_thread import OfflineThread
 from vfx_swap.types import LANDMARK_COUNT, Detection, Landmarks, ModelImage
 
 __all__ = ["FaceMeshLandmarker", "load_facemesh"]
@@ -30,6 +30,9 @@ MARGIN = 2.0
 """Side of the crop over the face's size."""
 SECOND_MARGIN = 2.2
 """Margin of the second refined crop; unlike the first, so that their agreement says something."""
+PRESENCE = 0.2
+"""Lowest presence the network itself must report. A detector has already found the face; at MediaPipe's own
+default of 0.5 a motion blur of a tenth of the face's height loses it."""
 _FIVE = ((33, 133), (362, 263), (1, 1), (61, 61), (291, 291))
 """Landmark pairs whose means are the five points: eyes from their corners, nose tip, mouth corners."""
 
@@ -48,12 +51,12 @@ class _View:
 class FaceMeshLandmarker:
     """Places 478 points on a face. Calls from several threads take turns. Close it, or use it in `with`."""
 
-    def __init__(self, *, id: str, task: Any) -> None:  # Any: mediapipe ships no usable types
+    def __init__(self, *, id: str, task: Any, thread: OfflineThread) -> None:  # Any: mediapipe ships no usable types
         self.id = id
         self._task = task
-        self._lock = threading.Lock()
-        # MediaPipe raises at exit when nobody closed it, so a forgotten one closes itself.
-        self._close = weakref.finalize(self, task.close)
+        self._thread = thread
+        # MediaPipe complains at exit about one that nobody closed, so a forgotten one closes itself.
+        self._close = weakref.finalize(self, _close, task, thread)
 
     def __enter__(self) -> FaceMeshLandmarker:
         return self
@@ -104,12 +107,8 @@ class FaceMeshLandmarker:
         return self._look(rgb, centre=middle, side=margin * float(np.max(high - low)), roll=roll)
 
     def _look(self, rgb: FloatArray, *, centre: NDArray[np.floating], side: float, roll: float) -> _View | None:
-        import mediapipe
-
         piece, back = cut_upright(rgb, centre=centre, side=max(side, 8.0), roll_degrees=roll, size=CROP)
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=bytes_of(piece))
-        with self._lock:
-            result = self._task.detect(picture)
+        result = self._thread.call(_detect, self._task, bytes_of(piece))
         if not result.face_landmarks or not result.facial_transformation_matrixes:
             return None
         raw = np.array([[point.x, point.y, point.z] for point in result.face_landmarks[0]], dtype=np.float64)
@@ -128,27 +127,62 @@ class FaceMeshLandmarker:
 def load_facemesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -> FaceMeshLandmarker:
     """The landmarker of a card. It runs on the CPU whatever the device: 15 ms a look.
 
+    MediaPipe is loaded and called on a thread without network only: see `OfflineThread`.
+
     Raises:
         ModelMismatchError: MediaPipe cannot read the file.
+        DeviceError: this system cannot keep MediaPipe off the network.
     """
     del options
+    path = files["bundle"]
+    thread = OfflineThread(name=f"{card.id} landmarker")
+    try:
+        task = thread.call(_create, path.read_bytes())
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        thread.stop()
+        raise ModelMismatchError(f"MediaPipe cannot read it ({error})", where=path) from error
+    except BaseException:
+        thread.stop()
+        raise
+    return FaceMeshLandmarker(id=card.id, task=task, thread=thread)
+
+
+def _create(bundle: bytes) -> Any:
+    """MediaPipe's task, warmed up, since its first picture makes it chatter once more."""
     from mediapipe.tasks.python import BaseOptions, vision
 
-    path = files["bundle"]
     # Bytes, not the path: MediaPipe resolves relative paths against its own package.
     settings = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
+        base_options=BaseOptions(model_asset_buffer=bundle),
         running_mode=vision.RunningMode.IMAGE,
         num_faces=1,
+        min_face_detection_confidence=PRESENCE / 2,
+        min_face_presence_confidence=PRESENCE,
         output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,
     )
+    with quiet_stderr():
+        task = vision.FaceLandmarker.create_from_options(settings)
+        _detect(task, np.zeros((64, 64, 3), dtype=np.uint8))
+    return task
+
+
+def _detect(task: Any, picture: NDArray[np.uint8]) -> Any:
+    import mediapipe
+
+    return task.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture))
+
+
+def _close(task: Any, thread: OfflineThread) -> None:
     try:
         with quiet_stderr():
-            task = vision.FaceLandmarker.create_from_options(settings)
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        raise ModelMismatchError(f"MediaPipe cannot read it ({error})", where=path) from error
-    return FaceMeshLandmarker(id=card.id, task=task)
+            thread.call(task.close)
+    except RuntimeError:
+        # At exit MediaPipe's own worker is already gone. The process frees what it held; its finalizer must not
+        # try again on half an interpreter.
+        task._handle = None
+    finally:
+        thread.stop()
 
 
 def _is_here(points: Matrix, *, centre: NDArray[np.floating], size: float) -> bool:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from vfx_swap.errors import DeviceError, ModelMismatchError, UsageError
 
-__all__ = ["device_index", "free_input_shape", "open_session", "providers_for"]
+__all__ = ["device_index", "free_input_shape", "import_onnxruntime", "open_session", "providers_for"]
+
+
+def import_onnxruntime() -> Any:
+    """The module `onnxruntime`, its reports to mobile.events.data.microsoft.com switched off.
+
+    Every import of it goes through here: left alone it reports sessions and devices, and keeps a device id
+    in the user's cache. The variable is read when the library is loaded, the call stops what it missed.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
 
 
 def device_index(device: str) -> int | None:
@@ -39,7 +53,8 @@ def providers_for(device: str, *, available: Sequence[str]) -> list[Any]:
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in available:
         raise DeviceError(
-            f"the device {device!r} was asked for, but this ONNX Runtime has no CUDA provider (it has {', '.join(available)})",
+            f"the device {device!r} was asked for, but this ONNX Runtime has no CUDA provider "
+            f"(it has {', '.join(available)})",
             mend="Install the GPU build with scripts/setup --gpu, or say --device cpu",
         )
     # The heuristic search is repeatable between processes; the exhaustive default times kernels and picks by luck.
@@ -61,8 +76,7 @@ def open_session(graph: bytes, *, device: str, threads: int, where: object) -> A
         DeviceError: the device is not there.
         ModelMismatchError: ONNX Runtime cannot read the graph.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     providers = providers_for(device, available=onnxruntime.get_available_providers())
     if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
