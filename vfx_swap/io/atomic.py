@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vfx_swap.errors import DiskFullError, OutputError, VfxSwapError
 
-__all__ = ["atomic_write", "require_space", "temporary_path"]
+__all__ = ["atomic_write", "output_error", "require_space", "temporary_path"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NAME_LIMIT = 255
@@ -53,7 +53,8 @@ def _disk_full(path: Path) -> DiskFullError:
     return DiskFullError("the disk is full", where=path, mend=mend)
 
 
-def _output_error(error: OSError, path: Path) -> OutputError:
+def output_error(error: OSError, path: Path) -> OutputError:
+    """The error of ours for one of the operating system's, met while writing `path`."""
     if error.errno in _FULL:
         return _disk_full(path)
     reason = error.strerror or str(error)
@@ -98,7 +99,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
         _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise _output_error(error, target) from error
+        raise output_error(error, target) from error
     except OutputError as error:
         # A library's failure says nothing about the disk: ask it before passing the failure on.
         if not isinstance(error, DiskFullError):

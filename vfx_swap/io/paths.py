@@ -60,7 +60,7 @@ class FramePattern:
         folder, name = os.path.split(plain)
         if name in ("", ".", ".."):
             raise UsageError(f"path {plain!r} is a folder", mend="Give a file, such as plate.####.exr")
-        movie = os.path.splitext(name)[1].lower() in MOVIE_SUFFIXES  # noqa: PTH122  # the name may be no path yet
+        movie = os.path.splitext(name)[1].lower() in MOVIE_SUFFIXES
         tokens = [] if movie else list(_TOKEN.finditer(name))
         if not tokens or Path(plain).is_file():
             return cls(plain, "movie" if movie else "still", Path(folder), name, 0, "")

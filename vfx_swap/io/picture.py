@@ -17,6 +17,7 @@ import numpy as np
 from vfx_swap.arrays import FloatArray, frozen
 from vfx_swap.errors import UnsupportedImageError
 from vfx_swap.io.layout import RgbLayout
+from vfx_swap.io.yuv import YuvPlanes
 from vfx_swap.types import ColourHints, Window
 
 __all__ = ["Block", "Part", "Picture", "PictureKind", "Spec", "black_like"]
@@ -95,6 +96,8 @@ class Picture:
     """Where red, green, blue and alpha are."""
     kind: PictureKind
     colour_hints: ColourHints = field(default_factory=ColourHints)
+    yuv: YuvPlanes | None = None
+    """The samples as a movie holds them; None for stills and movies of RGB."""
     warnings: tuple[str, ...] = ()
     """What reading found worth saying; also in the report of every write from it."""
 
@@ -192,4 +195,4 @@ def black_like(picture: Picture) -> Picture:
         replace(part, blocks=tuple(Block(block.names, frozen(np.zeros_like(block.pixels))) for block in part.blocks))
         for part in picture.parts
     )
-    return replace(picture, parts=parts)
+    return replace(picture, parts=parts, yuv=None)
