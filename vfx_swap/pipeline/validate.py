@@ -1,0 +1,178 @@
+"""Check a shot against what is on disk, before a frame is rendered: every problem at once.
+
+`settings` checks what the file says; here the plate is looked for, packs and photographs are opened, and
+what is found joins the same list. Frames are not decoded: one that is damaged fails alone, by number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vfx_swap.colour.ocio import ColourConfig
+from vfx_swap.errors import Problem, VfxSwapError
+from vfx_swap.io.paths import FramePattern
+from vfx_swap.io.ranges import format_frames, parse_frames
+from vfx_swap.io.read import read_picture
+from vfx_swap.io.stills import format_of
+from vfx_swap.pipeline.identity_file import load_identity
+from vfx_swap.settings.checks import Knows
+from vfx_swap.settings.load import ENGINES, Draft, draft_shot, shot_from_values
+from vfx_swap.settings.shot import Shot
+
+__all__ = ["check_draft", "open_shot", "open_values"]
+
+WRITTEN_MOVIES = frozenset({".mp4", ".mov"})
+
+
+def open_shot(path: str | os.PathLike[str], *, config: ColourConfig | None, engines: Collection[str] = ENGINES) -> Shot:
+    """Read a shot file and check all that can be checked before a render.
+
+    Args:
+        path: the shot file.
+        config: OCIO config that colour spaces are looked up in; None leaves them unchecked.
+        engines: ids of the engines that can be used here.
+
+    Raises:
+        MissingInputError: there is no such shot file.
+        SettingsError: anything is wrong with it or with what it names; holds every problem.
+    """
+    draft = draft_shot(path, engines=engines, knows_colour_space=_knows(config))
+    return check_draft(draft).result()
+
+
+def open_values(
+    values: Mapping[str, Any],  # Any: what a command line or a service was given, checked here
+    *,
+    config: ColourConfig | None,
+    folder: str | os.PathLike[str] = ".",
+    engines: Collection[str] = ENGINES,
+) -> Shot:
+    """As `open_shot`, from values instead of a file.
+
+    Raises:
+        SettingsError: anything is wrong with them or with what they name; holds every problem.
+    """
+    draft = shot_from_values(values, folder=folder, engines=engines, knows_colour_space=_knows(config))
+    return check_draft(draft).result()
+
+
+def check_draft(draft: Draft) -> Draft:
+    """The draft with the problems that only the disk can tell; runs on what is there when other keys are wrong."""
+    known = {problem.key for problem in draft.problems}
+    found = [*_check_plate(draft.values), *_check_output(draft.values), *_check_cast(draft.values, known)]
+    # A key that is wrong already is not judged twice.
+    return draft.with_problems(*(problem for problem in found if problem.key not in known))
+
+
+def _knows(config: ColourConfig | None) -> Knows | None:
+    return None if config is None else config.has
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _problem(key: str, error: VfxSwapError) -> Problem:
+    at = "" if error.where is None else f"{error.where}: "
+    return Problem(key, f"{at}{error.what}", error.mend)
+
+
+def _check_plate(values: Mapping[str, Any]) -> Iterator[Problem]:
+    wanted: tuple[int, ...] | None = None
+    if _text(values, "frames"):
+        try:
+            wanted = parse_frames(_text(values, "frames"))
+        except VfxSwapError as error:
+            yield _problem("frames", error)
+    if not _text(values, "plate"):
+        return
+    try:
+        pattern = FramePattern.parse(_text(values, "plate"))
+        there = _frames_of(pattern)
+    except VfxSwapError as error:
+        yield _problem("plate", error)
+        return
+    if there is None:  # a still: one picture, whatever its number
+        if not pattern.path(0).is_file():
+            yield Problem("plate", f"there is no file {str(pattern.path(0))!r}", "Check the path")
+        return
+    if not there:
+        yield _no_frames(pattern)
+        return
+    lacking = sorted(set(wanted or ()) - set(there))
+    if lacking and (pattern.kind == "movie" or values.get("missing", "error") == "error"):
+        yield _lacking(pattern, there, lacking)
+
+
+def _lacking(pattern: FramePattern, there: Sequence[int], lacking: Sequence[int]) -> Problem:
+    """Frames that are asked for and not there."""
+    count = f"{len(lacking)} frame{'s' if len(lacking) > 1 else ''}"
+    mend = f'On disk: {format_frames(there)}. Correct the range, or set missing = "hold" or "black"'
+    if pattern.kind == "movie":
+        mend = f"The movie has frames {there[0]}-{there[-1]}"
+    listed = format_frames(lacking[:1000]) + (", ..." if len(lacking) > 1000 else "")
+    return Problem("frames", f"{count} of the plate {'do' if len(lacking) > 1 else 'does'} not exist: {listed}", mend)
+
+
+def _frames_of(pattern: FramePattern) -> tuple[int, ...] | None:
+    """Frames that exist; None for a still.
+
+    Raises:
+        InputError: a movie that cannot be opened.
+    """
+    if pattern.kind == "movie":
+        from vfx_swap.io.movies import MovieReader
+
+        with MovieReader(pattern.path(0)) as movie:
+            return tuple(movie.frames)
+    return pattern.frames_on_disk() if pattern.kind == "sequence" else None
+
+
+def _no_frames(pattern: FramePattern) -> Problem:
+    what = f"no frame of {pattern.text!r} exists"
+    if not pattern.folder.is_dir():
+        return Problem("plate", what, f"There is no folder {str(pattern.folder)!r}")
+    near = pattern.other_paddings()
+    if near:
+        return Problem("plate", what, f"There is {near[0].name!r}: one # stands for one digit")
+    return Problem("plate", what, "Check the path and the number of digits: one # stands for one digit")
+
+
+def _check_output(values: Mapping[str, Any]) -> Iterator[Problem]:
+    if not _text(values, "output"):
+        return
+    try:
+        output = FramePattern.parse(_text(values, "output"))
+        if output.kind == "movie":
+            if output.extension not in WRITTEN_MOVIES:
+                known = " or ".join(sorted(WRITTEN_MOVIES))
+                yield Problem("output", f"movies of type {output.extension!r} are not written", f"Write {known}")
+        else:
+            format_of(output.path(1))
+        plate = FramePattern.parse(_text(values, "plate"))
+    except VfxSwapError as error:
+        if _text(values, "plate"):
+            yield _problem("output", error)
+        return
+    if output.kind == "still" and plate.kind != "still":
+        mend = "Put #### where the frame number goes, as in name.####.exr"
+        yield Problem("output", f"one picture cannot hold the frames of a {plate.kind}", mend)
+
+
+def _check_cast(values: Mapping[str, Any], known: Collection[str]) -> Iterator[Problem]:
+    casts = values.get("cast")
+    for index, cast in enumerate(casts if isinstance(casts, (list, tuple)) else ()):
+        if not isinstance(cast, Mapping):
+            continue
+        for name, opened in (("identity", load_identity), ("performer", read_picture)):
+            key = f"cast[{index}].{name}"
+            if not _text(cast, name) or key in known:
+                continue
+            try:
+                opened(Path(_text(cast, name)))
+            except VfxSwapError as error:
+                yield _problem(key, error)
