@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,22 @@ def make_demo_shot(
             mend="Ask for at least one frame of 64x36",
         )
     scene = _make_scene(ShotMotion(frames, width, height), seed=seed)
-    for index in range(frames):
-        _write_exr(out / f"{name}.{_FIRST_FRAME + index:04d}.exr", _draw(scene, index), number=_FIRST_FRAME + index)
-        if progress is not None:
-            progress(index + 1, frames)
+
+    def write(index: int) -> None:
+        number = _FIRST_FRAME + index
+        _write_exr(out / f"{name}.{number:04d}.exr", _draw(scene, index), number=number)
+
+    # Two at a time, so that one is drawn while another is compressed: no frame depends on another.
+    with ThreadPoolExecutor(2, "vfx-swap-demo") as workers:
+        tasks = [workers.submit(write, index) for index in range(frames)]
+        try:
+            for done, task in enumerate(tasks, start=1):
+                task.result()
+                if progress is not None:
+                    progress(done, frames)
+        except BaseException:
+            workers.shutdown(wait=True, cancel_futures=True)
+            raise
     truth = out / "truth.json"
     with atomic_write(truth) as temporary:
         temporary.write_text(json.dumps(_truth(scene.motion), indent=1) + "\n", encoding="utf-8")
