@@ -129,7 +129,7 @@ def _describe(finding: Mapping[str, Any]) -> tuple[str, str | None]:  # Any: pyd
             f"Did you mean {close[0]!r}?" if close else None,
         )
     if kind in ("greater_than_equal", "less_than_equal") and field is not None and (limits := range_of(field)):
-        return f"must lie in [{limits[0]:g}, {limits[1]:g}], got {shorten(given)}", None
+        return f"must lie in [{limits[0]:.10g}, {limits[1]:.10g}], got {shorten(given)}", None
     if kind in _NOUNS:
         return f"must be {_NOUNS[kind]}, got {shorten(given)}", None
     if kind == "string_pattern_mismatch":
