@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import ModelMismatchError
 from vfx_swap.models.cards import Card
-from vfx_swap.models.facemesh.confidence import confidence_of
+from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
+from vfx_swap.models.facemesh.confidence import apart, confidence_of, sharpness
+from vfx_swap.models.facemesh.mirror import mirrored_expressions, mirrored_landmarks, mirrored_rotation
 from vfx_swap.models.facemesh.pose import mean_rotation, pose_from_matrix
 from vfx_swap.models.facemesh.quiet import quiet_stderr
 from vfx_swap.models.pictures import Matrix, apply, bytes_of, cut_upright, similarity_roll
@@ -28,13 +30,21 @@ CROP = 512
 """Side in pixels of the picture the network's own detector sees."""
 MARGIN = 2.0
 """Side of the crop over the face's size."""
-SECOND_MARGIN = 2.2
-"""Margin of the second refined crop; unlike the first, so that their agreement says something."""
 PRESENCE = 0.2
 """Lowest presence the network itself must report. A detector has already found the face; at MediaPipe's own
 default of 0.5 a motion blur of a tenth of the face's height loses it."""
 _FIVE = ((33, 133), (362, 263), (1, 1), (61, 61), (291, 291))
 """Landmark pairs whose means are the five points: eyes from their corners, nose tip, mouth corners."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where a crop lies in the picture."""
+
+    centre: NDArray[np.floating]
+    side: float
+    """Picture pixels."""
+    roll_degrees: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +61,19 @@ class _View:
 class FaceMeshLandmarker:
     """Places 478 points on a face. Calls from several threads take turns. Close it, or use it in `with`."""
 
-    def __init__(self, *, id: str, task: Any, thread: OfflineThread) -> None:  # Any: mediapipe ships no usable types
+    def __init__(
+        self, *, id: str, task: Any, thread: OfflineThread, mesh: CanonicalMesh
+    ) -> None:  # Any: mediapipe ships no usable types
         self.id = id
+        self.mesh = mesh
+        """The canonical mesh of its points."""
         self._task = task
         self._thread = thread
+        self._partners = mirrored_landmarks(mesh)
         # MediaPipe complains at exit about one that nobody closed, so a forgotten one closes itself.
         self._close = weakref.finalize(self, _close, task, thread)
 
-    def __enter__(self) -> FaceMeshLandmarker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,56 +86,59 @@ class FaceMeshLandmarker:
     def landmarks(self, image: ModelImage, detection: Detection, /) -> Landmarks | None:
         """The face's landmarks, or None when the network does not confirm that it is a face.
 
-        Three crops are looked at: one from the detection, then two of slightly different size from the
-        landmarks themselves, whose mean is the result; see `confidence_of` for the confidence.
+        The first look is at a crop around the detection, the second at one around the landmarks found, upright
+        by them, so that the result does not hang on the detector's box. The third is at the second's mirror
+        image; the mean of both is the result, without the network's leaning to one side. See `confidence`.
         """
         rgb = image.rgb
         size = float(np.max(detection.box[2:] - detection.box[:2]))
         centre = (detection.box[:2] + detection.box[2:]) / 2
-        first = self._look(rgb, centre=centre, side=MARGIN * size, roll=similarity_roll(detection.points))
-        if first is None:
+        place = _Place(centre=centre, side=MARGIN * size, roll_degrees=similarity_roll(detection.points))
+        first = self._look(rgb, place)
+        if first is None or not _is_here(first.points, centre=centre, size=size):
             return None
-        second = self._look_again(rgb, first, margin=MARGIN)
-        third = self._look_again(rgb, second or first, margin=SECOND_MARGIN)
-        if second is None or third is None:
+        place = _place_of(first.points)
+        second = self._look(rgb, place)
+        if second is None or not _is_here(second.points, centre=centre, size=size):
             return None
-        points = (second.points + third.points) / 2
-        if not _is_here(points, centre=centre, size=size):
-            return None
-        rotation = mean_rotation([second.rotation, third.rotation])
-        confidence = confidence_of(rgb, points=points, other=(second.points, third.points), score=detection.score)
+        third = self._look(rgb, place, mirrored=True)
+        confidence = confidence_of(
+            score=detection.score,
+            first_apart=apart(second.points, first.points),
+            mirror_apart=np.inf if third is None else apart(second.points, third.points),
+            sharp=sharpness(rgb, points=second.points, roll_degrees=place.roll_degrees),
+        )
+        views = [second] if third is None else [second, third]
         return Landmarks(
-            points=points.astype(np.float32),
-            expression=np.clip((second.expression + third.expression) / 2, 0.0, 1.0).astype(np.float32),
-            pose=pose_from_matrix(rotation),
+            points=np.mean([view.points for view in views], axis=0).astype(np.float32),
+            expression=np.clip(np.mean([view.expression for view in views], axis=0), 0.0, 1.0).astype(np.float32),
+            pose=pose_from_matrix(mean_rotation([view.rotation for view in views])),
             confidence=confidence,
         )
 
-    def _look_again(self, rgb: FloatArray, view: _View, *, margin: float) -> _View | None:
-        """A look at the crop that a view's own landmarks ask for."""
-        five = np.array([view.points[list(pair), :2].mean(axis=0) for pair in _FIVE])
-        roll = similarity_roll(five)
-        angle = np.radians(-roll)
-        upright = view.points[:, :2] @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        low, high = upright.min(axis=0), upright.max(axis=0)
-        middle = (low + high) / 2 @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        return self._look(rgb, centre=middle, side=margin * float(np.max(high - low)), roll=roll)
-
-    def _look(self, rgb: FloatArray, *, centre: NDArray[np.floating], side: float, roll: float) -> _View | None:
-        piece, back = cut_upright(rgb, centre=centre, side=max(side, 8.0), roll_degrees=roll, size=CROP)
-        result = self._thread.call(_detect, self._task, bytes_of(piece))
-        if not result.face_landmarks or not result.facial_transformation_matrixes:
+    def _look(self, rgb: FloatArray, place: _Place, *, mirrored: bool = False) -> _View | None:
+        """What the network says of a crop of the picture, or of its mirror image."""
+        piece, back = cut_upright(rgb, centre=place.centre, side=place.side, roll_degrees=place.roll_degrees, size=CROP)
+        shown = np.ascontiguousarray(piece[:, ::-1]) if mirrored else piece
+        result = self._thread.call(_detect, self._task, bytes_of(shown))
+        if not result.face_landmarks or not result.facial_transformation_matrixes or not result.face_blendshapes:
             return None
         raw = np.array([[point.x, point.y, point.z] for point in result.face_landmarks[0]], dtype=np.float64)
-        scale = float(np.hypot(back[0, 0], back[1, 0]))
-        # Fractions count from the picture's edge, pixel centres lie at integers; z has the scale of x.
-        points = np.empty((LANDMARK_COUNT, 3), dtype=np.float64)
-        points[:, :2] = apply(back, raw[:, :2] * CROP - 0.5)
-        points[:, 2] = raw[:, 2] * CROP * scale
         matrix = np.asarray(result.facial_transformation_matrixes[0], dtype=np.float64)[:3, :3]
-        angle = np.radians(roll)
-        turn = np.array([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
         expression = np.array([one.score for one in result.face_blendshapes[0]], dtype=np.float64)
+        if raw.shape != (LANDMARK_COUNT, 3) or not np.isfinite(raw).all():
+            return None
+        if mirrored:
+            raw = raw[self._partners] * np.array([-1.0, 1.0, 1.0]) + np.array([1.0, 0.0, 0.0])
+            names = [one.category_name for one in result.face_blendshapes[0]]
+            expression = expression[mirrored_expressions(names)]
+            matrix = mirrored_rotation(matrix)
+        # Fractions count from the picture's edge, pixel centres lie at integers; z has the scale of x.
+        points = np.empty_like(raw)
+        points[:, :2] = apply(back, raw[:, :2] * CROP - 0.5)
+        points[:, 2] = raw[:, 2] * place.side
+        angle = np.radians(place.roll_degrees)
+        turn = np.array([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
         return _View(points=points, expression=expression, rotation=turn @ matrix)
 
 
@@ -135,6 +153,7 @@ def load_facemesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -
     """
     del options
     path = files["bundle"]
+    mesh = read_canonical_mesh(path)
     thread = OfflineThread(name=f"{card.id} landmarker")
     try:
         task = thread.call(_create, path.read_bytes())
@@ -144,7 +163,7 @@ def load_facemesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -
     except BaseException:
         thread.stop()
         raise
-    return FaceMeshLandmarker(id=card.id, task=task, thread=thread)
+    return FaceMeshLandmarker(id=card.id, task=task, thread=thread, mesh=mesh)
 
 
 def _create(bundle: bytes) -> Any:
@@ -180,15 +199,26 @@ def _close(task: Any, thread: OfflineThread) -> None:
     except RuntimeError:
         # At exit MediaPipe's own worker is already gone. The process frees what it held; its finalizer must not
         # try again on half an interpreter.
-        task._handle = None
+        task._handle = None  # noqa: SLF001  it has no public way
     finally:
         thread.stop()
 
 
+def _place_of(points: Matrix) -> _Place:
+    """The crop in which a face with these landmarks stands upright in the middle."""
+    five = np.array([points[list(pair), :2].mean(axis=0) for pair in _FIVE])
+    roll = similarity_roll(five)
+    angle = np.radians(roll)
+    # Rows of `turn` are the face's own right and down.
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    upright = points[:, :2] @ turn.T
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    side = MARGIN * max(4.0, float(np.max(high - low)))
+    return _Place(centre=(low + high) / 2 @ turn, side=side, roll_degrees=roll)
+
+
 def _is_here(points: Matrix, *, centre: NDArray[np.floating], size: float) -> bool:
     """False when the network placed another face than the detected one, or none at all."""
-    if not np.isfinite(points).all():
-        return False
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     ratio = float(np.max(high - low)) / size
     return bool(np.linalg.norm((low + high) / 2 - centre) < 0.5 * size and 0.4 < ratio < 2.0)
