@@ -53,10 +53,16 @@ def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
+def is_command(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    """Whether a decorator makes it a command: API of the command line, not of the module."""
+    return any("command(" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
 def public_names(tree: ast.Module) -> set[str]:
     """Functions and classes a module defines at its top, without a leading underscore."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return {node.name for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")}
+    nodes = [node for node in tree.body if isinstance(node, kinds) and not is_command(node)]
+    return {node.name for node in nodes if not node.name.startswith("_")}
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=relative)
