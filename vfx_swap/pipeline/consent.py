@@ -34,7 +34,13 @@ from vfx_swap.types import Consent, Identity
 
 __all__ = [
     "CONSENT_SCHEMA",
+    "Approval",
     "ConsentRecord",
+    "Grantor",
+    "Part",
+    "Performer",
+    "Scope",
+    "Training",
     "check_consent",
     "consent_from_file",
     "consent_from_options",

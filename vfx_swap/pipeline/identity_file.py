@@ -57,13 +57,13 @@ Number: TypeAlias = Annotated[float, Field(ge=-3.4e38, le=3.4e38)]
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Entry(BaseModel):
+class _Entry(BaseModel):
     """What all parts of identity.json have in common: frozen, strict, no unknown keys, no NaN or inf."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_by_name=True)
 
 
-class PoseEntry(Entry):
+class _PoseEntry(_Entry):
     """A head's rotation."""
 
     yaw_degrees: Number
@@ -71,24 +71,24 @@ class PoseEntry(Entry):
     roll_degrees: Number
 
 
-class ReferenceEntry(Entry):
+class _ReferenceEntry(_Entry):
     """A reference photograph; its pixels and points are in arrays.npz."""
 
     source: str = Field(min_length=1, max_length=1024)
     sha256: Sha256
     height: int = Field(ge=1, le=LONGEST_CROP_SIDE)
     width: int = Field(ge=1, le=LONGEST_CROP_SIDE)
-    pose: PoseEntry
+    pose: _PoseEntry
     expression: tuple[Number, ...] = Field(min_length=EXPRESSION_COUNT, max_length=EXPRESSION_COUNT)
 
 
-class PackEntry(Entry):
+class _PackEntry(_Entry):
     """identity.json."""
 
     schema_: Literal["vfx_swap/identity.1"] = Field(alias="schema")
     tool: str = Field(max_length=128)
     name: str = Field(pattern=NAME_PATTERN, max_length=128)
-    references: tuple[ReferenceEntry, ...] = Field(min_length=1, max_length=MOST_REFERENCES)
+    references: tuple[_ReferenceEntry, ...] = Field(min_length=1, max_length=MOST_REFERENCES)
     embeddings: Mapping[str, Annotated[tuple[Number, ...], Field(min_length=1, max_length=65536)]]
     skin_colour: tuple[Number, Number, Number]
     texture_size: int = Field(ge=1, le=4096)
@@ -144,7 +144,7 @@ def load_identity(path: str | Path) -> Identity:
     content = _read(where)
     try:
         files = _unzip(content, {"identity.json": MAX_JSON_BYTES, "arrays.npz": MAX_PACK_BYTES})
-        entry = PackEntry.model_validate_json(files["identity.json"])
+        entry = _PackEntry.model_validate_json(files["identity.json"])
         specs = _specs(entry)
         limits = {f"{name}.npy": int(np.prod(shape)) * dtype.itemsize + 256 for name, (shape, dtype) in specs.items()}
         stored = _unzip(files["arrays.npz"], limits)
@@ -184,21 +184,21 @@ def _half_rounded(array: FloatArray) -> FloatArray:
     return np.clip(array, -_HALF_MAX, _HALF_MAX).astype(np.float16).astype(np.float32)
 
 
-def _entry_of(identity: Identity, where: Path) -> PackEntry:
+def _entry_of(identity: Identity, where: Path) -> _PackEntry:
     consent = identity.consent
     red, green, blue = identity.texture.skin_colour
     try:
-        return PackEntry(
+        return _PackEntry(
             schema="vfx_swap/identity.1",
             tool=f"vfx-swap {__version__}",
             name=identity.name,
             references=tuple(
-                ReferenceEntry(
+                _ReferenceEntry(
                     source=reference.source,
                     sha256=reference.sha256,
                     height=reference.rgb.shape[0],
                     width=reference.rgb.shape[1],
-                    pose=PoseEntry(
+                    pose=_PoseEntry(
                         yaw_degrees=float(reference.pose.yaw_degrees),
                         pitch_degrees=float(reference.pose.pitch_degrees),
                         roll_degrees=float(reference.pose.roll_degrees),
@@ -220,7 +220,7 @@ def _entry_of(identity: Identity, where: Path) -> PackEntry:
         raise IdentityError(f"identity {identity.name!r} cannot be stored: {what}", where=where) from error
 
 
-def _specs(entry: PackEntry) -> dict[str, tuple[tuple[int, ...], np.dtype[np.generic]]]:
+def _specs(entry: _PackEntry) -> dict[str, tuple[tuple[int, ...], np.dtype[np.generic]]]:
     """Every array a pack must hold, with its shape and type."""
     half, single = np.dtype("<f2"), np.dtype("<f4")
     size = entry.texture_size
@@ -234,7 +234,7 @@ def _specs(entry: PackEntry) -> dict[str, tuple[tuple[int, ...], np.dtype[np.gen
     return specs
 
 
-def _arrays_of(identity: Identity, entry: PackEntry, where: Path) -> dict[str, np.ndarray]:
+def _arrays_of(identity: Identity, entry: _PackEntry, where: Path) -> dict[str, np.ndarray]:
     given: dict[str, np.ndarray] = {
         "texture_rgb": identity.texture.rgb,
         "texture_weight": identity.texture.weight,
@@ -253,7 +253,7 @@ def _arrays_of(identity: Identity, entry: PackEntry, where: Path) -> dict[str, n
     return arrays
 
 
-def _identity_of(entry: PackEntry, arrays: Mapping[str, FloatArray], sha256: str) -> Identity:
+def _identity_of(entry: _PackEntry, arrays: Mapping[str, FloatArray], sha256: str) -> Identity:
     references = tuple(
         Reference(
             rgb=arrays[f"crop_{index:03d}"],

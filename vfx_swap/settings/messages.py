@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from vfx_swap.errors import Problem
 from vfx_swap.settings.shot import Shot
 
-__all__ = ["choices_of", "describe_findings", "key_name", "range_of", "shorten", "table_of"]
+__all__ = ["choices_of", "describe_findings", "fields_of", "key_name", "range_of", "shorten", "table_of"]
 
 _NOUNS = {
     "float_type": "a number",

@@ -22,6 +22,7 @@ __all__ = [
     "Matte",
     "Position",
     "Shot",
+    "Table",
     "Write",
 ]
 
