@@ -65,7 +65,8 @@ def save(path: Path, *parts: tuple[Any, np.ndarray]) -> Path:
 def any_half(height: int, width: int, channels: int = 4, *, seed: int = 0) -> np.ndarray:
     """Every kind of half: negatives, denormals, inf, quiet and signalling NaN."""
     words = np.random.default_rng(seed).integers(0, 65536, (height, width, channels)).astype(np.uint16)
-    words.reshape(-1)[:6] = (0x7C00, 0xFC00, 0x7E01, 0x7C01, 0x0001, 0x8000)
+    special = (0x7C00, 0xFC00, 0x7E01, 0x7C01, 0x0001, 0x8000)
+    words.reshape(-1)[: len(special)] = special[: words.size]
     return words.view(np.float16)
 
 

@@ -33,9 +33,13 @@ def test_the_file_appears_whole_and_the_temporary_goes(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "a.exr"
     target.write_bytes(b"old")
-    with pytest.raises(UsageError), atomic_write(target) as temporary:
+
+    def fail(temporary: Path) -> None:
         temporary.write_bytes(b"half of the n")
         raise UsageError("something else went wrong")
+
+    with pytest.raises(UsageError), atomic_write(target) as temporary:
+        fail(temporary)
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
