@@ -39,6 +39,7 @@ __all__ = [
     "TextureBuilder",
     "build_identity",
     "load_identity",
+    "read_photograph",
     "save_identity",
 ]
 
@@ -140,7 +141,7 @@ def _see(
     colour_space: str | None,
     warn: Callable[[str], None],
 ) -> _Seen:
-    linear = _read_linear(path, config=config, colour_space=colour_space, warn=warn)
+    linear = read_photograph(path, config=config, colour_space=colour_space, warn=warn)
     image = to_display(linear, config=config, colour_space=LINEAR_REC709)
     detection, landmarks = _one_face(image, path, models=models, face=face)
     height = float(np.linalg.norm(landmarks.points[_FOREHEAD, :2] - landmarks.points[_CHIN, :2]))
@@ -164,10 +165,22 @@ def _see(
     return _Seen(reference, models.recogniser.embed(image, detection))
 
 
-def _read_linear(
+def read_photograph(
     path: Path, *, config: ColourConfig, colour_space: str | None, warn: Callable[[str], None]
 ) -> FloatArray:
-    """A photograph in scene-linear Rec.709, finite, upright as its header says."""
+    """A photograph in scene-linear Rec.709, finite, upright as its header says.
+
+    Args:
+        path: the file.
+        config: OCIO config.
+        colour_space: of the file; None: from its header, else by kind.
+        warn: called with each warning, a sentence that names the file.
+
+    Raises:
+        MissingInputError: it does not exist.
+        UnreadableImageError: it cannot be decoded.
+        ColourSpaceError: the colour space is not known.
+    """
     picture = read_picture(path)
     decision = decide_colour_space(config, user=colour_space, hints=picture.colour_hints, kind=picture.kind)
     for warning in (*picture.warnings, *decision.warnings):
