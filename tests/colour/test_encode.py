@@ -72,6 +72,12 @@ def test_what_is_shown_is_the_formula() -> None:
     np.testing.assert_array_equal(encoded.image.rgb, np.clip(srgb_eotf_inverse(soft_clip(light)), 0.0, 1.0))
 
 
+def test_up_to_the_knee_the_gain_is_exactly_one() -> None:
+    rgb = np.linspace(-1.0, 0.8, 3000, dtype=np.float32).reshape(10, 100, 3)
+    assert (encode(rgb, to_lin709=SAME).gain == 1.0).all()
+    assert (encode(rgb + np.float32(0.9), to_lin709=SAME).gain[-1] > 1.0).all()
+
+
 def test_below_the_knee_the_answer_is_taken_whole() -> None:
     rng = np.random.default_rng(2)
     plate = rng.uniform(0.0, 0.4, (16, 16, 3)).astype(np.float32)

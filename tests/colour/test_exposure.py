@@ -51,12 +51,13 @@ def test_only_the_weighed_part_counts_and_extremes_are_limited() -> None:
     assert face_exposure_stops(flat(1e-20), to_lin709=SAME) == 20
 
 
-def test_luma_is_that_of_rec709() -> None:
-    """A pure Rec.709 green in ACEScg has the luma of that green, whatever the space."""
+@pytest.mark.parametrize(("channel", "weight"), [(0, 0.2126), (1, 0.7152), (2, 0.0722)])
+def test_luma_is_that_of_rec709(channel: int, weight: float) -> None:
+    """A pure Rec.709 primary in ACEScg has the luma of that primary, whatever the space."""
     config = load_config(environ={})
-    green = np.zeros((4, 4, 3), dtype=np.float32)
-    green[..., 1] = 0.21 / 0.7152
-    acescg = config.convert(green, source=LINEAR_REC709, destination="ACEScg") * np.float32(8.0)
+    primary = np.zeros((4, 4, 3), dtype=np.float32)
+    primary[..., channel] = 0.21 / weight
+    acescg = config.convert(primary, source=LINEAR_REC709, destination="ACEScg") * np.float32(8.0)
     assert face_exposure_stops(acescg, to_lin709=config.matrix(source="ACEScg", destination=LINEAR_REC709)) == -3
 
 

@@ -53,6 +53,13 @@ def test_it_mixes() -> None:
     assert comp_increment(plate, face, matte)[0, :, 0].tolist() == [2.0, 3.0, 6.0, 6.0, 2.0]
 
 
+def test_an_increment_that_says_nothing() -> None:
+    """Adding zero would turn -0 into 0; adding what is not finite would break the plate."""
+    plate = np.array([[[-0.0] * 3, [1.0] * 3, [1.0] * 3, [np.inf] * 3]], dtype=np.float32)
+    increment = np.array([[[0.0] * 3, [np.nan] * 3, [np.inf] * 3, [0.0] * 3]], dtype=np.float32)
+    assert same_bits(comp_increment(plate, increment, np.ones((1, 4), dtype=np.float32)), plate).all()
+
+
 def test_what_is_not_finite() -> None:
     plate = np.array([[[np.nan] * 3, [np.inf] * 3, [1.0] * 3, [np.nan] * 3]], dtype=np.float32)
     face = np.array([[[0.5] * 3, [0.5] * 3, [np.nan] * 3, [0.5] * 3]], dtype=np.float32)

@@ -256,6 +256,14 @@ def test_broken_pixels_do_not_spread(scale: float, value: float) -> None:
     np.testing.assert_allclose(crop.rgb[~broken], 0.25, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("shift", "column"), [(0.3, 10), (0.7, 9)])
+def test_a_broken_pixel_stays_where_it_is(shift: float, column: int) -> None:
+    plate = np.full((PLATE.height, PLATE.width, 3), 0.25, dtype=np.float32)
+    plate[8, 10] = np.inf
+    crop = cut(plate, Warp(np.array([[1.0, 0.0, 7.0 - shift], [0.0, 1.0, -3.0]]), 40, 30))
+    assert set(zip(*np.nonzero(np.isinf(crop.rgb[..., 0])), strict=True)) == {(8, column)}
+
+
 def test_an_increment_is_zero_where_nothing_changed() -> None:
     warp = Warp(np.array([[1.0, 0.0, 7.0], [0.0, 1.0, -3.0]]), 50, 40)
     before = cut(bits(PLATE), warp)

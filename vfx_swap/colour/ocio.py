@@ -130,15 +130,14 @@ class ColourConfig:
         processor = self._processor(source, destination)
         total: Any = np.eye(3)
         for op in processor.createGroupTransform():
-            if not isinstance(op, ocio.MatrixTransform) or any(op.getOffset()):
+            plain = isinstance(op, ocio.MatrixTransform) and op.getDirection() == ocio.TRANSFORM_DIR_FORWARD
+            if not plain or any(op.getOffset()):
                 raise ColourSpaceError(
                     f"there is no plain matrix from {source!r} to {destination!r}",
                     where=self.source,
                     mend="Give two scene-linear colour spaces.",
                 )
             step: Any = np.asarray(op.getMatrix(), dtype=np.float64).reshape(4, 4)[:3, :3]
-            if op.getDirection() == ocio.TRANSFORM_DIR_INVERSE:
-                step = np.linalg.inv(step)
             total = step @ total
         matrix: np.ndarray = total
         return matrix
