@@ -25,7 +25,7 @@ from vfx_swap.errors import (
     UnsupportedImageError,
 )
 from vfx_swap.pipeline.association import Observation, centre_of, height_of, join_segments, mean_embedding
-from vfx_swap.pipeline.following import CLOSE_FACES, FaceFollower, FaceModels, View
+from vfx_swap.pipeline.following import FaceFollower, FaceModels, View
 from vfx_swap.pipeline.progress import Progress, ProgressEvent, no_progress
 from vfx_swap.pipeline.smoothing import SmoothRun, bridge, smooth_run
 from vfx_swap.pipeline.tracks_file import Tracks, rounded_track
@@ -35,6 +35,10 @@ __all__ = ["AnalyseSettings", "analyse", "display_for", "read_each"]
 
 ALGORITHM = 1
 """Part of the settings digest; raise it when a change here gives other tracks from the same plate."""
+
+
+HIDES = 0.6
+"""Face heights between the middles of two faces below which the one that is seen hides the one that is not."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,7 @@ def _hides(other: _Performer, position: int, points: FloatArray) -> bool:
         return False
     front = other.smooth[position][0]
     apart = float(np.linalg.norm(centre_of(front) - centre_of(points)))
-    return apart < CLOSE_FACES * max(height_of(front), height_of(points))
+    return apart < HIDES * max(height_of(front), height_of(points))
 
 
 def _track(track_id: int, performer: _Performer, numbers: Sequence[int]) -> Track:

@@ -193,25 +193,62 @@ def join_segments(
     Returns:
         Observations of each performer in order of position; performers in order of appearance, then from left.
     """
-    performers: list[list[Observation]] = []
-    starts = sorted({segment.first for segment in segments})
-    for start in starts:
-        group = sorted(
-            (one for one in segments if one.first == start),
-            key=lambda one: float(centre_of(one.observations[0].landmarks.points)[0]),
-        )
-        costs = np.array([[_cost(who, one, same_person_below, cuts) for who in performers] for one in group])
+    below = REJOIN_SHARE * same_person_below
+    clear = [one for one in segments if not one.observations[0].doubtful]
+    performers = _merge_alike(_join([], clear, same_person_below, cuts), below=below)
+    rest = _attach(performers, [one for one in segments if one.observations[0].doubtful], same_person_below, cuts)
+    performers = _merge_alike(performers + _join([], rest, same_person_below, cuts), below=below)
+    return sorted(performers, key=lambda who: (who[0].position, float(centre_of(who[0].landmarks.points)[0])))
+
+
+def _join(
+    performers: list[list[Observation]], segments: Sequence[Segment], same_person_below: float, cuts: Sequence[int]
+) -> list[list[Observation]]:
+    """Give segments, in order of their start, to performers or make new ones of them."""
+    for group in _by_start(segments):
         taken: set[int] = set()
         if performers:
-            rows, columns = linear_sum_assignment(costs)
-            for row, column in zip(rows, columns, strict=True):
-                if costs[row, column] < UNKNOWN:
-                    performers[column].extend(group[row].observations)
-                    performers[column].sort(key=lambda one: one.position)
-                    taken.add(int(row))
+            costs = np.array([[_cost(who, one, same_person_below, cuts) for who in performers] for one in group])
+            taken = _give(performers, group, costs)
         performers.extend(list(one.observations) for row, one in enumerate(group) if row not in taken)
-    performers = _merge_alike(performers, below=REJOIN_SHARE * same_person_below)
-    return sorted(performers, key=lambda who: (who[0].position, float(centre_of(who[0].landmarks.points)[0])))
+    return performers
+
+
+def _attach(
+    performers: list[list[Observation]], segments: Sequence[Segment], same_person_below: float, cuts: Sequence[int]
+) -> list[Segment]:
+    """Give doubtful faces to the performers expected there, judged from the frames before and after; the rest."""
+    rest: list[Segment] = []
+    for group in _by_start(segments):
+        taken: set[int] = set()
+        if performers:
+            costs = np.array(
+                [[_unclear_cost(who, one, same_person_below, cuts) for who in performers] for one in group]
+            )
+            taken = _give(performers, group, costs)
+        rest.extend(one for row, one in enumerate(group) if row not in taken)
+    return rest
+
+
+def _by_start(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Segments that start together, from left to right; the groups in order."""
+    groups: dict[int, list[Segment]] = {}
+    for one in segments:
+        groups.setdefault(one.first, []).append(one)
+    return [
+        sorted(groups[start], key=lambda one: float(centre_of(one.observations[0].landmarks.points)[0]))
+        for start in sorted(groups)
+    ]
+
+
+def _give(performers: list[list[Observation]], group: Sequence[Segment], costs: NDArray[np.float64]) -> set[int]:
+    """Hand the segments of a group out at the least cost in sum; the rows that found a performer."""
+    rows, columns = linear_sum_assignment(costs)
+    given = {int(row): int(column) for row, column in zip(rows, columns, strict=True) if costs[row, column] < UNKNOWN}
+    for row, column in given.items():
+        performers[column].extend(group[row].observations)
+        performers[column].sort(key=lambda one: one.position)
+    return set(given)
 
 
 def _merge_alike(performers: list[list[Observation]], *, below: float) -> list[list[Observation]]:
@@ -248,6 +285,39 @@ def _cost(who: list[Observation], segment: Segment, same_person_below: float, cu
     if likeness >= (BESIDE_SHARE if expected else REJOIN_SHARE):
         return UNKNOWN
     return likeness + 0.5 * (1.0 if drift is None else min(drift, 1.0))
+
+
+def _unclear_cost(who: list[Observation], segment: Segment, same_person_below: float, cuts: Sequence[int]) -> float:
+    """Cost of a doubtful face's being this performer: motion on both sides first, likeness where it is clear."""
+    one = segment.observations[0]
+    if any(other.position == one.position for other in who):
+        return UNKNOWN
+    expected = _expected(who, one.position, cuts)
+    if expected is None:
+        return UNKNOWN
+    apart = float(np.linalg.norm(centre_of(expected) - centre_of(one.landmarks.points))) / height_of(expected)
+    if apart > NEAR_EXPECTED:
+        return UNKNOWN
+    mean = mean_embedding(who)
+    if mean is None or one.embedding is None:
+        return 1.0 + apart
+    return min(mean.distance(one.embedding) / same_person_below, 1.5) + apart
+
+
+def _expected(who: list[Observation], position: int, cuts: Sequence[int]) -> FloatArray | None:
+    """Landmarks expected between the nearest frames around, or carried on from the nearest side; None when too far."""
+    before = [one for one in who if position - MOTION_MEMORY_FRAMES <= one.position < position]
+    after = [one for one in who if position < one.position <= position + MOTION_MEMORY_FRAMES]
+    before = [one for one in before if not any(one.position < cut <= position for cut in cuts)]
+    after = [one for one in after if not any(position < cut <= one.position for cut in cuts)]
+    if before and after:
+        span = after[0].position - before[-1].position
+        share = np.float32((position - before[-1].position) / span)
+        between: FloatArray = before[-1].landmarks.points * (1 - share) + after[0].landmarks.points * share
+        return between
+    if before:
+        return predict(Segment(before[-2:]), position)
+    return predict(Segment(after[:2]), position) if after else None
 
 
 def _drift(who: list[Observation], segment: Segment, cuts: Sequence[int]) -> float | None:

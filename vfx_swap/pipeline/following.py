@@ -29,8 +29,9 @@ SOUND_CONFIDENCE = 0.5
 """A face followed without the detector must be at least this clear, or the detector is asked."""
 SOUND_MISMATCH = 0.35
 """And no further than this from where it was expected (`association.mismatch`)."""
-CLOSE_FACES = 0.6
-"""Face heights between two faces' middles below which motion may confuse them."""
+CLOSE_FACES = 0.8
+"""Face heights between two faces' middles below which they overlap: motion may confuse them, and a recogniser sees
+something of both."""
 SAME_FACE = 0.25
 """Face heights between two findings below which they are one face found twice."""
 UNDETECTED_SCORE = 0.5
@@ -221,7 +222,7 @@ class FaceFollower:
         self._live = []
         for index, one in enumerate(found):
             previous = live[of_found[index]] if index in of_found else None
-            doubtful = previous is not None and self._doubtful(view, index, found)
+            doubtful = self._doubtful(view, index, found, lost=self._lost if previous else ())
             if previous is None:
                 segment = Segment()
             elif doubtful or previous.observations[-1].doubtful:
@@ -241,14 +242,15 @@ class FaceFollower:
                 self.segments.append(segment)
             if previous is None:
                 self._lost = [other for other in self._lost if not self._returned(other, segment)]
-                self._follow_back(segment)
+                if not doubtful:
+                    self._follow_back(segment)
             self._live.append(segment)
 
-    def _doubtful(self, view: View, index: int, found: Sequence[_Found]) -> bool:
+    def _doubtful(self, view: View, index: int, found: Sequence[_Found], *, lost: Sequence[Segment]) -> bool:
         """True when another face, or the place where one was lost, is too near to tell the two apart by motion."""
         points = found[index].landmarks.points
         others = [one.landmarks.points for other, one in enumerate(found) if other != index]
-        others += [predict(segment, view.position) for segment in self._lost]
+        others += [predict(segment, view.position) for segment in lost]
         return any(_close(points, other) for other in others)
 
     def _should_embed(self, segment: Segment, one: _Found, view: View) -> bool:

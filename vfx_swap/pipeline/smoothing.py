@@ -20,21 +20,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, lil_array
 
-__all__ = ["SmoothRun", "bridge", "fit_similarities", "smooth_run", "smooth_series"]
+__all__ = ["Ladder", "SmoothRun", "bridge", "fit_similarities", "ladder_of", "smooth_run", "smooth_series"]
 
 Array = NDArray[np.float64]
 
 WINDOWS = ((2, 2), (2, 4), (2, 7), (1, 7), (1, 12))
 """(degree, half width in frames) of the fits, from the most faithful to the smoothest."""
-AGREEMENT = 0.9
+AGREEMENT = 1.1
 """Fits agree when they differ by less than this times the sum of their standard errors, root mean square over
-what is decided together. Measured on tests/pipeline/test_smoothing.py: 1.5 lets 0.3 px of bias through."""
+what is decided together. At 0.7 a still head keeps half its tremble, at 1.3 peaks begin to
+lose (measured on the heads of tests/pipeline/test_smoothing.py)."""
 NEIGHBOURHOOD = 0.07
 """Landmarks decide together over this Gaussian radius, as a fraction of face height."""
 NOISE_FLOOR = 1e-4
 NOISE_CEILING = 4e-3
 """Believed range of a landmarker's jitter, as a fraction of face height: what is above is taken for motion."""
-LEAST_WEIGHT = 0.02
+LEAST_WEIGHT = 1e-4
 """Weight of a sample of confidence 0, against 1 of confidence 1."""
 THIRD_DIFFERENCE_NORM = 20.0**0.5
 """Root of the sum of squares of (1, -3, 3, -1): what white noise of unit deviation gives."""
@@ -52,6 +53,27 @@ class SmoothRun:
     """(frames, 3) yaw, pitch, roll in degrees; roll in (-180, 180]."""
 
 
+@dataclass(frozen=True, eq=False)
+class Ladder:
+    """The fits of a run, shared by all its series."""
+
+    times: Array
+    """(frames,) ascending."""
+    weights: Array
+    """(frames,) inverse variance of the samples, relative; 1 is a clear one."""
+    smoothers: tuple[csr_array, ...]
+    """One (frames, frames) for each of `WINDOWS`."""
+    errors: tuple[Array, ...]
+    """(frames,) standard error of the measured values, then of each fit, for noise of deviation 1."""
+
+
+def ladder_of(times: Array, weights: Array) -> Ladder:
+    """The fits for frames at `times` (ascending) with `weights` (relative inverse variance; 1 is clear)."""
+    smoothers = tuple(_smoother(times, weights, degree, half_width) for degree, half_width in WINDOWS)
+    errors = (1.0 / np.sqrt(weights), *(np.sqrt(one.power(2) @ (1.0 / weights)) for one in smoothers))
+    return Ladder(times=times, weights=weights, smoothers=smoothers, errors=errors)
+
+
 def smooth_run(times: Array, points: Array, expression: Array, pose: Array, confidence: Array) -> SmoothRun:
     """Smooth one run: frames of one face without a cut, short gaps allowed.
 
@@ -65,70 +87,82 @@ def smooth_run(times: Array, points: Array, expression: Array, pose: Array, conf
     Returns:
         The run at the same frames.
     """
-    weights = np.maximum(confidence.astype(np.float64) ** 2, LEAST_WEIGHT)
+    ladder = ladder_of(times, np.maximum(confidence.astype(np.float64) ** 3, LEAST_WEIGHT))
     return SmoothRun(
-        points=_smooth_points(times, points.astype(np.float64), weights),
+        points=_smooth_points(ladder, points.astype(np.float64)),
         expression=np.clip(
-            smooth_series(times, expression[:, :, None].astype(np.float64), weights, noise=(0.002, 0.03)), 0.0, 1.0
+            smooth_series(ladder, expression[:, :, None].astype(np.float64), noise=(0.002, 0.03)), 0.0, 1.0
         )[:, :, 0],
-        pose=_smooth_pose(times, pose.astype(np.float64), weights),
+        pose=_smooth_pose(ladder, pose.astype(np.float64)),
     )
 
 
-def smooth_series(
-    times: Array, values: Array, weights: Array, *, noise: tuple[float, float], together: Array | None = None
-) -> Array:
+def smooth_series(ladder: Ladder, values: Array, *, noise: tuple[float, float], together: Array | None = None) -> Array:
     """Smooth series that share their frames; each decides its own window.
 
     Args:
-        times: (frames,) ascending.
+        ladder: the fits of the frames.
         values: (frames, series, channels); the channels of a series are decided together.
-        weights: (frames,) inverse variance of the samples, relative; 1 is a clear one.
         noise: believed range of the standard deviation of a clear sample, in the unit of `values`.
         together: (series, series) rows summing to 1: whose disagreement counts for whom; None: each its own.
 
     Returns:
         (frames, series, channels).
     """
-    sigma = np.clip(_noise(times, values, weights), *noise)
+    sigma = np.clip(_noise(ladder.times, values, ladder.weights), *noise)
     estimates = [values]
-    errors = [1.0 / np.sqrt(weights)]
     chosen = np.zeros(values.shape[:2])
     alive = np.ones(values.shape[:2], dtype=bool)
-    for degree, half_width in WINDOWS:
-        smoother = _smoother(times, weights, degree, half_width)
-        estimate = (smoother @ values.reshape(len(times), -1)).reshape(values.shape)
-        error = np.sqrt(smoother.power(2) @ (1.0 / weights))
-        for other, other_error in zip(estimates, errors, strict=True):
+    for smoother, error in zip(ladder.smoothers, ladder.errors[1:], strict=True):
+        estimate = (smoother @ values.reshape(len(values), -1)).reshape(values.shape)
+        for other, other_error in zip(estimates, ladder.errors, strict=False):
             gap = ((estimate - other) ** 2).mean(axis=2)
             gap = gap if together is None else gap @ together.T
             alive &= gap <= (AGREEMENT * sigma * (error + other_error)[:, None]) ** 2
         estimates.append(estimate)
-        errors.append(error)
         chosen += alive
     return _blend(estimates, _calm(chosen, together))
 
 
-def fit_similarities(points: Array, shape: Array) -> Array:
+def fit_similarities(points: Array, shape: Array, *, robust: bool = False) -> Array:
     """Similarity of the picture plane that lays `shape` best on each frame's points, least squares.
 
     Args:
         points: (frames, landmarks, 2 or 3); x and y are used.
         shape: (landmarks, 2 or 3).
+        robust: landmarks that move by themselves (a mouth that opens, an eye that blinks) count less: Cauchy
+            weights at twice the median residual, reweighted twice.
 
     Returns:
         (frames, 4) a, b, x, y: `(a X - b Y + x, b X + a Y + y)`.
     """
-    flat = shape[:, :2] - shape[:, :2].mean(axis=0)
-    centre = points[:, :, :2].mean(axis=1)
-    spread = points[:, :, :2] - centre[:, None]
-    power = float((flat**2).sum()) or 1.0
-    a = (spread * flat).sum(axis=(1, 2)) / power
-    b = (spread[:, :, 1] * flat[:, 0] - spread[:, :, 0] * flat[:, 1]).sum(axis=1) / power
-    middle = shape[:, :2].mean(axis=0)
-    x = centre[:, 0] - (a * middle[0] - b * middle[1])
-    y = centre[:, 1] - (b * middle[0] + a * middle[1])
+    weights = np.ones(points.shape[:2])
+    motions = _fit_weighted(points, shape, weights)
+    for _ in range(2 if robust else 0):
+        off = np.linalg.norm(
+            _lay(motions, np.broadcast_to(_deep(shape), (len(points), len(shape), 3))) - _deep(points), axis=-1
+        )
+        scale = np.maximum(2 * np.median(off, axis=1, keepdims=True), 1e-9)
+        motions = _fit_weighted(points, shape, 1.0 / (1.0 + (off / scale) ** 2))
+    return motions
+
+
+def _fit_weighted(points: Array, shape: Array, weights: Array) -> Array:
+    """(frames, 4) similarities with (frames, landmarks) weights."""
+    share = (weights / weights.sum(axis=1, keepdims=True))[:, :, None]
+    middle, centre = (share * shape[None, :, :2]).sum(axis=1), (share * points[:, :, :2]).sum(axis=1)
+    flat, spread = shape[None, :, :2] - middle[:, None], points[:, :, :2] - centre[:, None]
+    power = np.maximum((share * flat**2).sum(axis=(1, 2)), 1e-12)
+    a = (share * spread * flat).sum(axis=(1, 2)) / power
+    b = (share[..., 0] * (spread[..., 1] * flat[..., 0] - spread[..., 0] * flat[..., 1])).sum(axis=1) / power
+    x = centre[:, 0] - (a * middle[:, 0] - b * middle[:, 1])
+    y = centre[:, 1] - (b * middle[:, 0] + a * middle[:, 1])
     return np.stack([a, b, x, y], axis=1)
+
+
+def _deep(points: Array) -> Array:
+    """Points with z = 0."""
+    return np.concatenate([points[..., :2], np.zeros_like(points[..., :1])], axis=-1)
 
 
 def bridge(times: Array, values: Array, missing: Array) -> Array:
@@ -168,21 +202,21 @@ def _speed(times: Array, values: Array, first: int, second: int, chord: Array) -
     return speed
 
 
-def _smooth_points(times: Array, points: Array, weights: Array) -> Array:
+def _smooth_points(ladder: Ladder, points: Array) -> Array:
     """Rigid part and the rest apart; see the module's head."""
     shape = _mean_shape(points)
     height = float(np.ptp(shape[:, 1])) or 1.0
     noise = (NOISE_FLOOR * height, NOISE_CEILING * height)
     middle = shape.mean(axis=0)
-    motions = fit_similarities(points, shape - middle)
+    motions = fit_similarities(points, shape - middle, robust=True)
     # Half a face height away from the middle, a and b move a point by so many pixels: all four in pixels.
     unit = np.array([height / 2, height / 2, 1.0, 1.0])
-    smooth = smooth_series(times, (motions * unit)[:, None, :], weights, noise=noise)[:, 0] / unit
+    smooth = smooth_series(ladder, (motions * unit)[:, None, :], noise=noise)[:, 0] / unit
     rest = _lay(_invert(motions), points) - (shape - middle)
     distance = np.linalg.norm(shape[:, None, :2] - shape[None, :, :2], axis=2)
     together = np.exp(-0.5 * (distance / (NEIGHBOURHOOD * height)) ** 2)
     together /= together.sum(axis=1, keepdims=True)
-    rest = smooth_series(times, rest, weights, noise=noise, together=together)
+    rest = smooth_series(ladder, rest, noise=noise, together=together)
     return _lay(smooth, rest + (shape - middle))
 
 
@@ -210,10 +244,10 @@ def _invert(motions: Array) -> Array:
     return np.stack([a, b, -(a * x - b * y), -(b * x + a * y)], axis=1)
 
 
-def _smooth_pose(times: Array, pose: Array, weights: Array) -> Array:
+def _smooth_pose(ladder: Ladder, pose: Array) -> Array:
     """Angles without their jump at 180 degrees, decided together."""
     whole = np.unwrap(pose, axis=0, period=360.0)
-    smooth = smooth_series(times, whole[:, None, :], weights, noise=(0.02, 1.0))[:, 0]
+    smooth = smooth_series(ladder, whole[:, None, :], noise=(0.02, 1.0))[:, 0]
     wrapped: Array = 180.0 - np.mod(180.0 - smooth, 360.0)
     return wrapped
 
