@@ -103,6 +103,7 @@ def test_a_pack_is_plain_zip_and_json_and_npz(tmp_path: Path, identity: Identity
     save_identity(identity, tmp_path / "x.identity")
     with zipfile.ZipFile(tmp_path / "x.identity") as archive:
         assert archive.namelist() == ["arrays.npz", "identity.json"]
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         document = json.loads(archive.read("identity.json"))
         arrays = np.load(io.BytesIO(archive.read("arrays.npz")), allow_pickle=False)
         assert arrays["crop_000"].dtype == np.float16

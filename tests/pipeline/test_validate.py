@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import av
 import numpy as np
 import OpenImageIO as oiio
 import pytest
@@ -128,6 +129,33 @@ def test_a_movie_that_is_none(problems: Problems, folder: Path) -> None:
     (folder / "plates/no.mov").write_bytes(b"no movie")
     ((key, _, _),) = problems(SHOT.replace("plates/bg.####.exr", "plates/no.mov"))
     assert key == "plate"
+
+
+def movie(path: Path, *, frames: int) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=24)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        for _ in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_a_movie_cannot_hold_frames_it_does_not_have(folder: Path, config: ColourConfig) -> None:
+    movie(folder / "plates/bg.mov", frames=3)
+    text = SHOT.replace("plates/bg.####.exr", "plates/bg.mov").replace("1001-1003", "1-4")
+    for policy in ("error", "hold"):
+        (folder / "shot.toml").write_text(text.replace("[[cast]]", f'missing = "{policy}"\n[[cast]]'))
+        with pytest.raises(SettingsError) as caught:
+            open_shot(folder / "shot.toml", config=config)
+        assert [problem.what for problem in caught.value.problems] == ["1 frame of the plate does not exist: 4"]
+    (folder / "shot.toml").write_text(text.replace("1-4", "1-3"))
+    assert open_shot(folder / "shot.toml", config=config).frames == "1-3"
+
+
+def test_a_key_is_judged_once(problems: Problems) -> None:
+    found = problems(SHOT.replace("renders/swap.####.exr", "lead.identity/swap.gif"))
+    assert [what.rpartition("'")[2] for _, what, _ in found] == [" is not a folder"]
 
 
 def test_outputs_that_cannot_hold_the_plate(problems: Problems) -> None:
