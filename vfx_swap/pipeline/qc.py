@@ -233,10 +233,12 @@ def _measure(
     """Metrics of a frame, what flicker needs of it, and the face's height in pixels."""
     changed = changed_outside_pixels(plate.rgb, swap.rgb, matte)
     matrix = config.matrix(source=plate.colour_space, destination=LINEAR_REC709)
-    stops = auto_exposure_stops(apply_matrix(np.nan_to_num(plate.rgb, posinf=65504.0, neginf=0.0), matrix))
+    near = _surroundings(matte)
+    matte = np.ascontiguousarray(matte[near])
+    pictures = tuple(np.ascontiguousarray(picture.rgb[near]) for picture in (plate, swap))
+    stops = auto_exposure_stops(apply_matrix(np.nan_to_num(pictures[0], posinf=65504.0, neginf=0.0), matrix))
     before, after = (
-        to_display(picture.rgb, config=config, colour_space=picture.colour_space, exposure=stops)
-        for picture in (plate, swap)
+        to_display(picture, config=config, colour_space=plate.colour_space, exposure=stops) for picture in pictures
     )
     try:
         faces, landmarks = measure_faces(before, after, models=models, identity=identity, near=_centre(matte))
@@ -247,7 +249,7 @@ def _measure(
     if window is None:
         return _joined(faces, changed_outside_pixels=changed), None, height
     red, green, blue = (float(weight) for weight in _REC709_LUMA @ matrix)
-    own, swapped = (log_luminance(picture.rgb[window], weights=(red, green, blue)) for picture in (plate, swap))
+    own, swapped = (log_luminance(picture[window], weights=(red, green, blue)) for picture in pictures)
     cut = np.ascontiguousarray(matte[window])
     edge = seam(own, swapped, cut, face_height_pixels=height)
     metrics = _joined(
@@ -261,6 +263,16 @@ def _measure(
     shift = np.array([window[1].start, window[0].start], dtype=np.float32)
     points = (landmarks.points[:_SKIN_POINTS, :2] - shift).astype(np.float32)
     return metrics, FlickerSample(plate=own, swap=swapped, matte=cut, points=points), height
+
+
+def _surroundings(matte: FloatArray) -> tuple[slice, slice]:
+    """The matte and as much again around it: all that detectors need to see; the whole picture for no matte."""
+    tight = matte_window(matte, margin=0)
+    if tight is None:
+        return slice(None), slice(None)
+    side = max(rows_or_columns.stop - rows_or_columns.start for rows_or_columns in tight)
+    wide = matte_window(matte, margin=int(0.75 * side))
+    return tight if wide is None else wide
 
 
 def _joined(faces: Metrics, **pixels: float | None) -> Metrics:

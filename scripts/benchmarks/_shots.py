@@ -1,0 +1,102 @@
+"""What the benchmarks share: plates, identities and renders by the same road that users take."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+from PIL import Image
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.colour.ocio import ColourConfig
+from vfx_swap.models.default import FaceModels
+from vfx_swap.pipeline.consent import public_domain_consent
+from vfx_swap.pipeline.demo_light import srgb_to_linear
+from vfx_swap.pipeline.demo_portraits import Portrait, portrait_path, read_portrait
+from vfx_swap.pipeline.engines import texture_builder
+from vfx_swap.pipeline.identity import build_identity, save_identity
+from vfx_swap.pipeline.progress import Progress, no_progress
+from vfx_swap.pipeline.shot import ShotReport, Tools, render_shot
+from vfx_swap.settings import shot_from_values
+from vfx_swap.types import Embedding
+
+__all__ = ["Pack", "build_pack", "render", "write_still_plate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pack:
+    """An identity pack on disk."""
+
+    path: Path
+    embedding: Embedding
+
+
+def build_pack(portrait: Portrait, folder: Path, *, models: FaceModels, config: ColourConfig) -> Pack:
+    """The identity of a portrait."""
+    identity = build_identity(
+        name=portrait.name,
+        references=[portrait_path(portrait)],
+        consent=public_domain_consent(performer=portrait.person, statement=portrait.statement),
+        models=models,
+        config=config,
+        texture_builder=texture_builder(),
+    )
+    path = folder / f"{portrait.name}.identity"
+    saved = save_identity(identity, path)
+    return Pack(path, saved.embeddings[models.recogniser.id])
+
+
+def write_still_plate(portrait: Portrait, path: Path, *, factor: int) -> None:
+    """A portrait as a scene-linear Rec.709 half EXR, enlarged by Lanczos-3 in linear light."""
+    linear = srgb_to_linear(read_portrait(portrait))
+    if factor > 1:
+        size = (linear.shape[1] * factor, linear.shape[0] * factor)
+        channels = [
+            np.asarray(Image.fromarray(np.ascontiguousarray(linear[..., index])).resize(size, Image.Resampling.LANCZOS))
+            for index in range(3)
+        ]
+        linear = np.clip(np.stack(channels, axis=-1), 0.0, None).astype(np.float32)
+    _write(path, linear)
+
+
+def render(
+    name: str,
+    *,
+    plate: str,
+    output: str,
+    colour_space: str,
+    pack: Pack,
+    models: FaceModels,
+    overwrite: bool = True,
+    reshape: float = 0.0,
+    progress: Progress = no_progress,
+) -> ShotReport:
+    """Render with the default engine and settings, matte layers beside RGB."""
+    shot = shot_from_values(
+        {
+            "name": name,
+            "plate": plate,
+            "output": output,
+            "colour_space": colour_space,
+            "cast": [{"position": "largest", "identity": str(pack.path), "reshape": reshape}],
+            "write": {"layers": ["matte"]},
+        }
+    ).result()
+    tools = replace(Tools(), load_models=lambda: nullcontext(models))
+    today = datetime.now(UTC).astimezone().date()
+    return render_shot(shot, overwrite=overwrite, today=today, tools=tools, progress=progress)
+
+
+def _write(path: Path, rgb: FloatArray) -> None:
+    spec = oiio.ImageSpec(rgb.shape[1], rgb.shape[0], 3, oiio.HALF)
+    spec.attribute("compression", "zip")
+    spec.attribute("colorInteropID", "lin_rec709_scene")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    output = oiio.ImageOutput.create(str(path))
+    if output is None or not output.open(str(path), spec) or not output.write_image(rgb.astype(np.float16)):
+        raise OSError(f"{path} cannot be written: {oiio.geterror()}")
+    output.close()
