@@ -168,6 +168,16 @@ def test_warnings_carry_the_values(config: ColourConfig) -> None:
     assert "colour_space" in second
 
 
+@pytest.mark.parametrize("tags", [("bt470m", "bt709"), ("bt709", "gamma28"), ("smpte432", "bt709")])
+def test_a_movie_tag_without_a_space_is_warned_about_by_name(config: ColourConfig, tags: tuple[str, str]) -> None:
+    hints = ColourHints(movie_primaries=tags[0], movie_transfer=tags[1])
+    decision = decide_colour_space(config, user=None, hints=hints, kind="movie")
+    assert (decision.name, decision.decided_by) == (VIDEO, "kind")
+    (warning,) = decision.warnings
+    assert "Rec.709 video" in warning
+    assert any(word in warning for word in ("bt470m", "gamma28", "p3 primaries"))
+
+
 @pytest.mark.parametrize("ocio", ["studio-config-v1.0.0_aces-v1.3_ocio-v2.1", "cg-config-v4.0.0_aces-v2.0_ocio-v2.5"])
 @pytest.mark.parametrize("kind", ["float", "integer", "movie"])
 def test_the_rules_by_kind_work_with_other_configs(ocio: str, kind: PlateKind) -> None:

@@ -32,6 +32,7 @@ _FORMAT_DEFAULTS: Mapping[PlateKind, frozenset[str]] = {
     "movie": frozenset(),
 }
 _SAYS_NOTHING = frozenset({"", "unknown", "data", "raw", "none"})
+_NO_TAG = frozenset({"", "unknown", "unspecified", "reserved", "reserved0", "0", "2"})
 # How OpenImageIO names the transfer of a DPX header.
 _OTHER_SPELLINGS: Mapping[str, str] = {
     "rec709": "ocio:itu709_rec709_scene",
@@ -157,8 +158,8 @@ def _from_chromaticities(given: tuple[float, ...] | None, warnings: list[str]) -
 
 
 def _from_movie_tags(config: ColourConfig, hints: ColourHints, warnings: list[str]) -> str | None:
-    primaries = _MOVIE_PRIMARIES.get((hints.movie_primaries or "").strip().casefold())
-    transfer = _MOVIE_TRANSFER.get((hints.movie_transfer or "").strip().casefold())
+    primaries = _tag(hints.movie_primaries, _MOVIE_PRIMARIES)
+    transfer = _tag(hints.movie_transfer, _MOVIE_TRANSFER)
     if primaries is None and transfer is None:
         return None
     pair = (primaries or "bt709", transfer or "bt709")
@@ -174,3 +175,9 @@ def _from_movie_tags(config: ColourConfig, hints: ColourHints, warnings: list[st
             f"the movie is tagged {pair[1].upper()}: its light is taken from the display, not from the scene"
         )
     return name
+
+
+def _tag(said: str | None, known: Mapping[str, str]) -> str | None:
+    """A movie's tag in our words, as it stands when it is unknown here, None when there is none."""
+    text = (said or "").strip().casefold()
+    return None if text in _NO_TAG else known.get(text, text)
