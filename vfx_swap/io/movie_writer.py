@@ -37,6 +37,7 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
 }
 _RECODED = "the movie is compressed again: outside the matte the encoder is given the plate's own codes, but loses some"
 _RESAMPLED = "the movie is compressed again, at another bit depth or chroma sampling than the plate's"
+_TAGS = ("color_primaries", "color_trc", "colorspace", "color_range")
 _SRGB_TRANSFER, _BT709, _LIMITED = 13, 1, 1
 
 
@@ -132,7 +133,7 @@ class MovieWriter:
             context.color_trc = _SRGB_TRANSFER if srgb else _BT709
             return stream
         tags = plate.stream.codec_context
-        for tag in ("color_primaries", "color_trc", "colorspace", "color_range"):
+        for tag in _TAGS:
             setattr(context, tag, getattr(tags, tag))
         if tags.sample_aspect_ratio:
             context.sample_aspect_ratio = tags.sample_aspect_ratio
@@ -169,7 +170,9 @@ class MovieWriter:
             raise UsageError(f"a frame of {image.width}x{image.height} in a movie of another size", where=self.path)
         image.pts, image.time_base = pts, self._stream.codec_context.time_base
         context = self._stream.codec_context
-        image.colorspace, image.color_range = context.colorspace, context.color_range
+        # ProRes takes its tags from the frames, the others from the stream.
+        for tag in _TAGS:
+            setattr(image, tag, getattr(context, tag))
         try:
             for packet in self._stream.encode(image):
                 self._container.mux(packet)

@@ -35,8 +35,8 @@ _AHEAD = 48
 """Frames to decode on rather than seek, when the frame asked for is only a little further."""
 _REPACK = {"uyvy422": "yuv422p", "yuyv422": "yuv422p", "nv12": "yuv420p", "p010le": "yuv420p10le"}
 """Formats that hold the same samples in another order."""
-_UNSPECIFIED = 2
-_LIMITED, _FULL = 1, 2
+_RESERVED, _UNSPECIFIED = 0, 2
+_FULL = 2
 
 
 class MovieReader:
@@ -193,7 +193,7 @@ def _picture(path: Path, stream: Any, image: Any) -> Picture:
         warnings.append(
             f"the movie is marked to be shown turned by {image.rotation} degrees: worked on as it is stored"
         )
-    yuv = _planes(image, warnings)
+    yuv = _planes(image, _tag(image, stream, "colorspace"), warnings)
     if yuv is None:
         rgb = np.asarray(image.to_ndarray(format="rgb48le")).astype(np.float32) / np.float32(65535.0)
         bits = max(component.bits for component in image.format.components)
@@ -201,11 +201,10 @@ def _picture(path: Path, stream: Any, image: Any) -> Picture:
     else:
         rgb, bits = to_rgb(yuv), yuv.bits
         alpha = None if yuv.alpha is None else yuv.alpha.astype(np.float32) / np.float32((1 << bits) - 1)
-    codec = stream.codec_context
     hints = ColourHints(
-        movie_primaries=_PRIMARIES.get(int(codec.color_primaries)),
-        movie_transfer=_TRANSFERS.get(int(codec.color_trc)),
-        movie_matrix=_MATRICES.get(int(image.colorspace)),
+        movie_primaries=_PRIMARIES.get(_tag(image, stream, "color_primaries")),
+        movie_transfer=_TRANSFERS.get(_tag(image, stream, "color_trc")),
+        movie_matrix=_MATRICES.get(_tag(image, stream, "colorspace")),
     )
     return Picture(
         path=path,
@@ -227,7 +226,13 @@ def _part(rgb: FloatArray, alpha: FloatArray | None, bits: int) -> Part:
     return Part("", spec, (Block(names, frozen(np.ascontiguousarray(pixels))),))
 
 
-def _planes(image: Any, warnings: list[str]) -> YuvPlanes | None:
+def _tag(image: Any, stream: Any, name: str) -> int:
+    """What the frame says, and where it says nothing what its stream does."""
+    own = int(getattr(image, name))
+    return own if own not in (_UNSPECIFIED, _RESERVED) else int(getattr(stream.codec_context, name))
+
+
+def _planes(image: Any, matrix: int, warnings: list[str]) -> YuvPlanes | None:
     """The frame's own samples; None where it holds RGB or is not made of planes."""
     name = str(image.format.name)
     if name in _REPACK:
@@ -242,7 +247,6 @@ def _planes(image: Any, warnings: list[str]) -> YuvPlanes | None:
     if image.format.chroma_width(16) not in (8, 16) or image.format.chroma_height(16) not in (8, 16):
         return None
     arrays = [_plane(plane, component, bits) for plane, component in zip(image.planes, components, strict=True)]
-    matrix = int(image.colorspace)
     if matrix not in KR_KB:
         warnings.append("the movie does not say which Y'CbCr matrix it uses: read as BT.709")
         matrix = 1
