@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from tests.pipeline.painted_faces import Disc, PaintedDetector, PaintedModels, PaintedRecogniser, as_seen, paint
+from vfx_swap.colour.display import to_display
+from vfx_swap.colour.ocio import load_config
 from vfx_swap.errors import FrameFailure, InputError, UnreadableImageError
-from vfx_swap.pipeline.analyse import AnalyseSettings, analyse, read_each
+from vfx_swap.pipeline.analyse import AnalyseSettings, analyse, display_for, read_each
 from vfx_swap.pipeline.progress import ProgressEvent
 from vfx_swap.pipeline.tracks_file import Tracks, save_tracks
 from vfx_swap.types import Frame, Window
@@ -216,6 +218,27 @@ def test_nan_and_inf_pixels_do_not_stop_the_pass() -> None:
 
     assert len(faces) == 6
     assert all(np.isfinite(face.points).all() for face in faces.values())
+
+
+def test_models_see_the_plate_as_the_display_transform_shows_it() -> None:
+    config = load_config()
+    rgb = np.random.default_rng(0).uniform(-0.1, 3.0, (150, 90, 3)).astype(np.float32)
+    rgb[70], rgb[140] = np.nan, np.inf
+    window = Window(0, 0, 90, 150)
+
+    seen = display_for(config)(Frame(1, rgb, window, window, "ACEScg")).rgb
+
+    np.testing.assert_array_equal(seen, to_display(rgb, config=config, colour_space="ACEScg", exposure=0.0).rgb)
+
+
+def test_a_dark_plate_is_brightened_as_a_whole() -> None:
+    window = Window(0, 0, 64, 160)
+    rgb = np.full((160, 64, 3), 0.002, dtype=np.float32)
+    rgb[80:] *= 2
+
+    seen = display_for(load_config())(Frame(1, rgb, window, window, "lin_rec709_scene")).rgb
+
+    assert 0.35 < float(seen[0, 0, 0]) < float(seen[159, 0, 0]) < 0.7
 
 
 def test_an_empty_plate_gives_no_tracks() -> None:

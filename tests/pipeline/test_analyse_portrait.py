@@ -30,9 +30,9 @@ def portrait() -> NDArray[np.float32]:
     """Eileen Collins (NASA), scene-linear Rec.709 (IEC 61966-2-1)."""
     from skimage import data
 
-    encoded = data.astronaut().astype(np.float64) / 255
+    encoded = np.asarray(data.astronaut(), dtype=np.float64) / 255  # type: ignore[no-untyped-call] # skimage has none
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
+    return np.asarray(linear, dtype=np.float32)
 
 
 def plate() -> list[Frame]:

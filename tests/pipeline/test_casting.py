@@ -94,7 +94,7 @@ def test_one_track_cannot_be_cast_twice() -> None:
 
 
 def test_embeddings_of_two_recognisers_are_not_compared() -> None:
-    with pytest.raises(TracksError, match="'r'.*'other'"):
+    with pytest.raises(TracksError, match=r"'r'.*'other'"):
         cast(CastBy(performer=looks(0, 0, recogniser="other")))
 
 
