@@ -50,7 +50,7 @@ def spec_of(
 
 def save(path: Path, *parts: tuple[Any, np.ndarray]) -> Path:
     """Write one picture of one or more parts."""
-    output = oiio.ImageOutput.create(str(path))
+    output: Any = oiio.ImageOutput.create(str(path))
     specs = tuple(spec for spec, _ in parts)
     opened = output.open(str(path), specs) if len(specs) > 1 else output.open(str(path), specs[0])
     assert opened, output.geterror()

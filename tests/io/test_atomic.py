@@ -89,14 +89,35 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: 
     assert caught.value.where == str(tmp_path / "a.exr")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; the test above stands in")
-def test_a_read_only_folder(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    try:
-        with pytest.raises(OutputError, match="denied"), atomic_write(tmp_path / "a.exr"):
-            pass
-    finally:
-        tmp_path.chmod(0o755)
+@pytest.fixture
+def read_only_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that not even root may write to."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+        return
+    yield from mounted(folder, "ro")
+
+
+def test_a_read_only_folder(read_only_folder: Path) -> None:
+    with pytest.raises(OutputError) as caught, atomic_write(read_only_folder / "a.exr"):
+        pass
+    assert "Permission denied" in str(caught.value) or "Read-only" in str(caught.value)
+    assert caught.value.mend
+    with pytest.raises(OutputError), atomic_write(read_only_folder / "new" / "a.exr"):
+        pass
+
+
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A tmpfs on a folder; only root may mount one, and not in every container."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("no tmpfs can be mounted here; the tests with failing calls stand in")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".exr", "漢" * 83 + ".exr", "noextension", "a.tar.gz", " .exr", "\n.exr"])
@@ -113,11 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 256 KiB; only root may mount one."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small tmpfs cannot be mounted here; the tests with a failing fsync and statvfs stand in")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    yield from mounted(disk, "size=256k")
 
 
 @pytest.mark.parametrize("suffix", [".exr", ".tif"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
@@ -154,7 +155,7 @@ def test_a_second_part_cut_off_is_found_though_the_first_is_whole(tmp_path: Path
     path = _multi_part(tmp_path / "p.exr")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - 40])
-    source = oiio.ImageInput.open(str(path))
+    source: Any = oiio.ImageInput.open(str(path))
     assert source.read_image(0, 0, 0, 3, oiio.HALF) is not None
     source.close()
     with pytest.raises(UnreadableImageError):
@@ -197,7 +198,7 @@ def test_names_that_only_openimageio_believes_in_are_refused(tmp_path: Path) -> 
 def test_deep_pictures_are_refused(tmp_path: Path) -> None:
     spec = oiio.ImageSpec(4, 4, 4, "half")
     spec.deep = True
-    output = oiio.ImageOutput.create("openexr")
+    output: Any = oiio.ImageOutput.create("openexr")
     assert output.open(str(tmp_path / "deep.exr"), spec)
     deep = oiio.DeepData()
     deep.init(16, 4, (oiio.HALF,) * 4, ("R", "G", "B", "A"))

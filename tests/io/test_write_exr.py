@@ -281,7 +281,7 @@ def test_every_call_that_fails_is_found(tmp_path: Path, monkeypatch: pytest.Monk
         create = staticmethod(Failing)
 
     plate = read_picture(half_exr(tmp_path / "p.exr"))
-    monkeypatch.setattr(write_module.oiio, "ImageOutput", Factory)
+    monkeypatch.setattr(oiio, "ImageOutput", Factory)
     with pytest.raises(OutputError, match=step.partition("_")[0]):
         unchanged(tmp_path / "o.exr", plate)
     assert [path.name for path in tmp_path.iterdir()] == ["p.exr"]

@@ -22,7 +22,7 @@ def noise(dtype: type[np.generic], channels: int = 3, *, depth: int | None = Non
     wide = np.dtype(dtype).itemsize * 8
     codes = random.integers(0, 1 << (depth or wide), (9, 11, channels)).astype(np.uint32)
     if depth and depth < wide:
-        codes = (codes << (wide - depth)) | (codes >> (2 * depth - wide))
+        codes = ((codes << (wide - depth)) | (codes >> (2 * depth - wide))).astype(np.uint32)
     return codes.astype(dtype)
 
 

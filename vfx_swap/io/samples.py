@@ -59,7 +59,14 @@ def place(plate: np.ndarray, rgb: FloatArray, matte: FloatArray, *, bits: int) -
         matte: (height, width).
         bits: as in `to_samples`.
     """
-    inside = (matte > 0.0)[..., np.newaxis]
-    if plate.dtype.kind != "f":
-        inside = inside & ~np.isnan(rgb)
-    return np.where(inside, to_samples(rgb, dtype=plate.dtype, bits=bits), plate)
+    result = plate.copy()
+    covered = matte > 0.0
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    if rows.size:
+        # Only the rectangle around the matte is converted: a face is a small part of most frames.
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        inside = covered[box][..., np.newaxis]
+        if plate.dtype.kind != "f":
+            inside = inside & ~np.isnan(rgb[box])
+        result[box] = np.where(inside, to_samples(rgb[box], dtype=plate.dtype, bits=bits), plate[box])
+    return result
