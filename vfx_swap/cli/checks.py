@@ -78,7 +78,8 @@ _OWNERS: Mapping[str, tuple[str, ...]] = {
 """Module -> distributions that own its files; installed together, the last one written wins in silence."""
 
 _IMPORTS = """
-import importlib, json, sys, warnings
+import importlib, json, os, sys, warnings
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 warnings.simplefilter("ignore")
 for name in sys.argv[1:]:
     sys.__stdout__.write(json.dumps({"module": name}) + "\\n"); sys.__stdout__.flush()
@@ -215,9 +216,9 @@ def check_system_libraries(
 def check_devices() -> Check:
     """Processing devices: onnxruntime's providers, and the GPUs that the driver names."""
     try:
-        import onnxruntime
+        from vfx_swap.models.runtimes.onnx_session import import_onnxruntime
 
-        providers = ", ".join(onnxruntime.get_available_providers())
+        providers = ", ".join(import_onnxruntime().get_available_providers())
     except Exception as error:  # noqa: BLE001  any way a library can fail to load is reported by check_modules
         return Check("devices", "note", f"onnxruntime does not load ({type(error).__name__})")
     program = shutil.which("nvidia-smi")
