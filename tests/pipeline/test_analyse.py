@@ -222,7 +222,7 @@ def test_nan_and_inf_pixels_do_not_stop_the_pass() -> None:
 
 def test_models_see_the_plate_as_the_display_transform_shows_it() -> None:
     config = load_config()
-    rgb = np.random.default_rng(0).uniform(-0.1, 3.0, (150, 90, 3)).astype(np.float32)
+    rgb = np.random.default_rng(0).uniform(-0.1, 0.6, (150, 90, 3)).astype(np.float32)
     rgb[70], rgb[140] = np.nan, np.inf
     window = Window(0, 0, 90, 150)
 

@@ -139,6 +139,30 @@ def analyse(
         embed_every=settings.embed_every,
         least_confidence=settings.least_confidence,
     )
+    numbers, failures = _follow_all(follower, frames, display=display, total=total, progress=progress)
+    tracks = _tracks(follower, settings, numbers, seen=len(numbers) - len(failures))
+    progress(ProgressEvent("analyse", "finished", len(numbers), total))
+    return Tracks(
+        tracks=tracks,
+        frames=tuple(numbers),
+        plate=plate,
+        plate_digest=plate_digest,
+        settings_digest=settings.digest(models=models.digests),
+        models=dict(models.digests),
+        cuts=tuple(numbers[cut] for cut in follower.cuts),
+        failures=tuple(failures),
+    )
+
+
+def _follow_all(
+    follower: FaceFollower,
+    frames: Iterable[Frame | FrameFailure],
+    *,
+    display: Callable[[Frame], ModelImage],
+    total: int,
+    progress: Progress,
+) -> tuple[list[int], list[FrameFailure]]:
+    """Show all frames to the follower; their numbers, and those that could not be read."""
     numbers: list[int] = []
     failures: list[FrameFailure] = []
     progress(ProgressEvent("analyse", "started", total=total))
@@ -155,18 +179,7 @@ def analyse(
             event = ProgressEvent("analyse", "frame", position + 1, total, number)
         numbers.append(number)
         progress(event)
-    tracks = _tracks(follower, settings, numbers, seen=len(numbers) - len(failures))
-    progress(ProgressEvent("analyse", "finished", len(numbers), total))
-    return Tracks(
-        tracks=tracks,
-        frames=tuple(numbers),
-        plate=plate,
-        plate_digest=plate_digest,
-        settings_digest=settings.digest(models=models.digests),
-        models=dict(models.digests),
-        cuts=tuple(numbers[cut] for cut in follower.cuts),
-        failures=tuple(failures),
-    )
+    return numbers, failures
 
 
 def _view(frame: Frame, position: int, display: Callable[[Frame], ModelImage]) -> View:
