@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vfx_swap.errors import OutputError, UsageError
-from vfx_swap.pipeline.before_after import side_by_side, write_mp4
+from vfx_swap.pipeline.before_after import half_columns, side_by_side, write_mp4
 from vfx_swap.pipeline.contact_sheet import SheetRow, crop_at_200, make_contact_sheet, to_bytes, write_contact_sheet
 from vfx_swap.pipeline.page import PageFile, make_page, page_still, write_page
 from vfx_swap.pipeline.qc import Metrics
@@ -125,7 +125,9 @@ def test_every_metric_has_its_protocol_and_unmeasured_ones_are_left_out() -> Non
 
 def test_movie_is_h264_that_browsers_play_and_shows_both_halves(tmp_path: Path) -> None:
     plate, swap = to_bytes(_image(0.4)), to_bytes(_image(0.8))
-    joined = side_by_side(plate, swap, centre_x=80.0, width=121)
+    columns = half_columns(160, centre_x=80.0, width=121)
+    assert columns == slice(50, 110)
+    joined = side_by_side(plate[:, columns], swap[:, columns])
     assert joined.shape == (90, 120, 3)
     path = tmp_path / "before_after.mp4"
     assert write_mp4(path, [joined] * 5, fps=24) == 5
@@ -137,6 +139,12 @@ def test_movie_is_h264_that_browsers_play_and_shows_both_halves(tmp_path: Path) 
     assert len(frames) == 5
     assert abs(int(frames[4][45, 110, 1]) - 204) < 6
     assert abs(int(frames[4][45, 50, 1]) - 102) < 6
+
+
+def test_halves_stay_inside_the_picture() -> None:
+    assert half_columns(160, centre_x=-40.0, width=120) == slice(0, 60)
+    assert half_columns(160, centre_x=400.0, width=120) == slice(100, 160)
+    assert half_columns(51, centre_x=20.0, width=1920) == slice(0, 50)
 
 
 def test_movie_without_frames_or_folder_is_refused(tmp_path: Path) -> None:

@@ -11,27 +11,30 @@ import numpy as np
 from vfx_swap.errors import OutputError, UsageError
 from vfx_swap.io.atomic import atomic_write
 
-__all__ = ["side_by_side", "write_mp4"]
+__all__ = ["half_columns", "side_by_side", "write_mp4"]
 
 
-def side_by_side(plate: np.ndarray, swap: np.ndarray, *, centre_x: float, width: int = 1920) -> np.ndarray:
-    """Two halves of a frame: the same columns of plate and swap, with a line between.
+def half_columns(columns: int, *, centre_x: float, width: int = 1920) -> slice:
+    """The columns of a picture that make one half of a frame of `width`, about a column, moved in at the border."""
+    half = max(2, min(width // 2, columns) // 2 * 2)
+    left = int(np.clip(round(centre_x - half / 2), 0, max(0, columns - half)))
+    return slice(left, left + half)
+
+
+def side_by_side(plate: np.ndarray, swap: np.ndarray) -> np.ndarray:
+    """Two halves of a frame, with a line between.
 
     Args:
-        plate: (height, width, 3) uint8.
+        plate: (height, width, 3) uint8, of even width.
         swap: the same size.
-        centre_x: column that each half is centred on; moved inwards at the picture's border.
-        width: of the result, in pixels; made even, and no wider than twice the plate.
 
     Returns:
-        (height, width, 3) uint8, both even, as 4:2:0 needs.
+        (height, 2 width, 3) uint8, its height made even, as 4:2:0 needs.
     """
-    height, columns = plate.shape[:2]
-    half = min(width // 2, columns) // 2 * 2
-    left = int(np.clip(round(centre_x - half / 2), 0, columns - half))
-    joined = np.concatenate([plate[:, left : left + half], swap[:, left : left + half]], axis=1)
+    half = plate.shape[1]
+    joined = np.concatenate([plate, swap], axis=1)
     joined[:, half - 1 : half + 1] = 235
-    return np.ascontiguousarray(joined[: height // 2 * 2])
+    return np.ascontiguousarray(joined[: plate.shape[0] // 2 * 2])
 
 
 def write_mp4(path: Path, frames: Iterable[np.ndarray], *, fps: int = 24) -> int:
@@ -59,7 +62,7 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], *, fps: int = 24) -> int
                 for pixels in frames:
                     if stream is None:
                         stream = movie.add_stream(
-                            "libx264", rate=Fraction(fps), options={"crf": "16", "preset": "medium"}
+                            "libx264", rate=Fraction(fps), options={"crf": "19", "preset": "faster"}
                         )
                         stream.height, stream.width = pixels.shape[:2]
                         stream.pix_fmt = "yuv420p"

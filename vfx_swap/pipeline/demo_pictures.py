@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.display import auto_exposure_stops, to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.colour.transfer import apply_matrix
-from vfx_swap.pipeline.before_after import side_by_side, write_mp4
+from vfx_swap.pipeline.before_after import half_columns, side_by_side, write_mp4
 from vfx_swap.pipeline.contact_sheet import SheetRow, to_bytes, write_contact_sheet
 from vfx_swap.pipeline.page import PageFile, make_page, page_still, write_page
 from vfx_swap.pipeline.qc import Metrics
@@ -25,6 +25,8 @@ __all__ = ["DEMO_COLOUR_SPACE", "DemoReport", "SeenFrames", "write_demo_pictures
 
 DEMO_COLOUR_SPACE = "ACEScg"
 _FPS = 24
+_SHEET_ROW = 600
+"""Pixels: its 200 % crops then show a face of the demo from brow to chin."""
 _SHORT_MOVIE_FRAMES = 48
 """A movie of no more frames is written three times over, since players stop at its end."""
 
@@ -94,9 +96,16 @@ def write_demo_pictures(
         OutputError: a picture cannot be written.
     """
     shown = _Shown(report, seen, blurred_frame, config, _exposure(seen, config))
-    shown.write_sheet(report.contact_sheet)
+    rows = list(shown.rows())
+    write_contact_sheet(
+        report.contact_sheet,
+        rows,
+        title="vfx-swap demo: Grace Hopper on Eileen Collins",
+        subtitle=f"vfx-swap {__version__}, engine reprojection, ACEScg shown as sRGB; both portraits public domain",
+        row_height=_SHEET_ROW,
+    )
     shown.write_movie(report.movie)
-    shown.write_page(report.page, settings)
+    shown.write_page(report.page, rows, settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,14 +133,6 @@ class _Shown:
             blurred = ", motion blur" if number == self.blurred_frame else ""
             yield SheetRow(f"frame {number}{blurred}", plate, swap, matte, self._centre(number))
 
-    def write_sheet(self, path: Path) -> None:
-        write_contact_sheet(
-            path,
-            list(self.rows()),
-            title="vfx-swap demo: Grace Hopper on Eileen Collins",
-            subtitle=f"vfx-swap {__version__}, engine reprojection, ACEScg shown as sRGB; both portraits public domain",
-        )
-
     def write_movie(self, path: Path) -> None:
         frames = self._movie_frames()
         if self.report.frames <= _SHORT_MOVIE_FRAMES:
@@ -140,10 +141,8 @@ class _Shown:
         else:
             write_mp4(path, frames, fps=_FPS)
 
-    def write_page(self, path: Path, settings: str) -> None:
-        stills = [page_still(row.label, plate=row.plate, swap=row.swap) for row in self.rows()]
-        # The middle of the shot is the fairest first look: neither end of the exposure pull.
-        stills = stills[1:] + stills[:1]
+    def write_page(self, path: Path, rows: Sequence[SheetRow], settings: str) -> None:
+        stills = [page_still(row.label, plate=row.plate, swap=row.swap) for row in rows]
         demo = self.report
         files = (
             PageFile("plate", demo.plate),
@@ -182,15 +181,20 @@ class _Shown:
         )
         middle = float(np.mean([self._centre(number)[0] for number in self.seen.numbers]))
         for before, after, _ in pairs:
+            width = before.rgb.shape[1]
+            columns = half_columns(width, centre_x=middle, width=width)
             plate, swap = (
                 to_bytes(
                     to_display(
-                        picture.rgb, config=self.config, colour_space=picture.colour_space, exposure=self.exposure_stops
+                        np.ascontiguousarray(picture.rgb[:, columns]),
+                        config=self.config,
+                        colour_space=picture.colour_space,
+                        exposure=self.exposure_stops,
                     )
                 )
                 for picture in (before, after)
             )
-            yield side_by_side(plate, swap, centre_x=middle, width=plate.shape[1])
+            yield side_by_side(plate, swap)
 
     def _centre(self, number: int) -> tuple[float, float]:
         window = self.seen.centres
