@@ -10,9 +10,14 @@ import typer
 
 from vfx_swap import __version__
 from vfx_swap.cli.console import Console
+from vfx_swap.cli.demo import demo
 from vfx_swap.cli.doctor import doctor
+from vfx_swap.cli.identity import identity_app
 from vfx_swap.cli.models import models_app
+from vfx_swap.cli.render import render
 from vfx_swap.cli.session import STOPPED_EXIT, report_error
+from vfx_swap.cli.swap import swap
+from vfx_swap.cli.track import track
 from vfx_swap.errors import UsageError
 
 __all__ = ["app", "main", "run"]
@@ -24,8 +29,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("doctor")(doctor)
+app.command("demo")(demo)
+app.add_typer(identity_app, name="identity")
+app.command("swap")(swap)
+app.command("track")(track)
+app.command("render")(render)
 app.add_typer(models_app, name="models")
+app.command("doctor")(doctor)
 
 
 def _show_version(wanted: bool) -> None:

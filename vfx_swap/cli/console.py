@@ -28,11 +28,20 @@ LINE_INTERVAL_SECONDS = 10.0
 
 
 def printable(text: str) -> str:
-    r"""Text that a terminal shows and does not obey: control characters as `\x1b`, newlines and tabs kept."""
+    r"""Text that a terminal shows and does not obey: control characters as `\x1b`, newlines and tabs kept.
+
+    Bytes of a file name that are no text in this locale, which Python holds as lone surrogates, as `\xe9`.
+    """
     return "".join(
-        character if character.isprintable() or character in "\n\t" else character.encode("unicode_escape").decode()
-        for character in text
+        character if character.isprintable() or character in "\n\t" else _escaped(character) for character in text
     )
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def duration(seconds: float) -> str:

@@ -14,17 +14,19 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
 from vfx_swap.cli.console import Console
 from vfx_swap.errors import FramesFailedError, SettingsError, VfxSwapError
 
-__all__ = ["STOPPED_EXIT", "DebugOption", "JsonOption", "report_error", "running", "stop_requests"]
+__all__ = ["STOPPED_EXIT", "DebugOption", "JsonOption", "MissingFrames", "report_error", "running", "stop_requests"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout; text on stderr.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")]
+
+MissingFrames: TypeAlias = Literal["error", "hold", "black"]
 
 STOPPED_EXIT = 130
 """128 + SIGINT, as shells count it."""

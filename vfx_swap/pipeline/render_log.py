@@ -19,6 +19,7 @@ import errno
 import fcntl
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,12 +27,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vfx_swap.errors import DiskFullError, InputError, OutputError, UsageError
+from vfx_swap.errors import CancelledError, DiskFullError, InputError, OutputError, UsageError
 from vfx_swap.io.atomic import atomic_write
+from vfx_swap.pipeline.progress import Cancelled, never_cancelled
 
 __all__ = ["RENDER_SCHEMA", "FrameRow", "RenderLog", "folder_lock", "output_trouble", "read_log"]
 
 RENDER_SCHEMA = "vfx_swap/render.1"
+LOCK_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -95,16 +98,21 @@ def output_trouble(error: OSError, *, where: object, doing: str) -> OutputError:
 
 
 @contextlib.contextmanager
-def folder_lock(path: Path) -> Iterator[None]:
+def folder_lock(path: Path, *, cancelled: Cancelled = never_cancelled) -> Iterator[None]:
     """Hold an exclusive lock file for the time of the block; the file is removed at the end.
 
     Works between processes, between threads, and between machines on a file system with locking.
 
+    Args:
+        path: the lock file.
+        cancelled: asked while waiting; True gives up.
+
     Raises:
         OutputError: the lock file cannot be made or locked.
+        CancelledError: stopped while waiting for another to let go.
     """
     try:
-        lock = _locked_descriptor(path)
+        lock = _locked_descriptor(path, cancelled)
     except OSError as error:
         raise output_trouble(error, where=path, doing="taking the lock file") from error
     try:
@@ -116,17 +124,21 @@ def folder_lock(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _locked_descriptor(path: Path) -> int:
-    while True:
+def _locked_descriptor(path: Path, cancelled: Cancelled) -> int:
+    while not cancelled():
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_same_file(lock, path):
                 return lock
+        except BlockingIOError:
+            # Asked again rather than waited for: a blocking call would not see the wish to stop.
+            time.sleep(LOCK_POLL_SECONDS)
         except BaseException:
             os.close(lock)
             raise
         os.close(lock)
+    raise CancelledError("stopped while waiting for another render of this shot", where=path)
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:

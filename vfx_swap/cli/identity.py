@@ -1,0 +1,165 @@
+"""`vfx-swap identity`: build an identity pack, show one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vfx_swap.cli.rendering import local_today
+from vfx_swap.cli.session import DebugOption, JsonOption, running
+from vfx_swap.errors import UsageError
+
+if TYPE_CHECKING:
+    from vfx_swap.cli.console import Console
+    from vfx_swap.types import Consent, Identity
+
+__all__ = ["identity_app"]
+
+identity_app = typer.Typer(help="Identity packs: who goes in, with consent on record.")
+
+
+@identity_app.command("build")
+def build(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the identity is called.")],
+    reference: Annotated[list[Path], typer.Option(metavar="FILE", help="Photograph of the person; repeatable.")],
+    out: Annotated[Path, typer.Option(metavar="NAME.identity", help="The pack to write.")],
+    consent: Annotated[Path | None, typer.Option(metavar="FILE", help="Consent record, JSON or TOML.")] = None,
+    consented_by: Annotated[str | None, typer.Option(metavar="WHO", help="Who vouches for the consent.")] = None,
+    scope: Annotated[str | None, typer.Option(metavar="TEXT", help="The use allowed, in words.")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="DATE", help="Last day it holds, as 2027-12-31.")] = None,
+    project: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Project or shot it is limited to; repeatable.")
+    ] = None,
+    face: Annotated[int | None, typer.Option(min=1, metavar="N", help="Which face, from the left, from 1.")] = None,
+    colour_space: Annotated[str | None, typer.Option(metavar="NAME", help="OCIO space of the photographs.")] = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Build an identity pack from photographs, with the consent record that every use is checked against.
+
+    Give --consent, or --consented-by with --scope and --expires.
+    """
+    with running(json=json, debug=debug) as console:
+        # Before the models load: a mistake here should not cost a wait.
+        record = _consent(name, consent, consented_by, scope, expires, tuple(project or ()))
+        from vfx_swap.colour.ocio import load_config
+        from vfx_swap.models.default import load_face_models
+        from vfx_swap.pipeline.engines import texture_builder
+        from vfx_swap.pipeline.identity import build_identity, save_identity
+
+        def warn(text: str) -> None:
+            console.event("warning", message=text)
+            console.note(f"warning: {text}")
+
+        with load_face_models() as models:
+            identity = build_identity(
+                name=name,
+                references=reference,
+                consent=record,
+                models=models,
+                config=load_config(),
+                texture_builder=texture_builder(),
+                face=face,
+                colour_space=colour_space,
+                warn=warn,
+            )
+        saved = save_identity(identity, out)
+        console.event("done", out=out, name=saved.name, references=len(saved.references), sha256=saved.sha256)
+        count = len(saved.references)
+        console.say(f"identity {saved.name!r} from {count} photograph{'s' if count != 1 else ''}: {out}")
+
+
+def _consent(
+    name: str, file: Path | None, who: str | None, scope: str | None, expires: str | None, projects: tuple[str, ...]
+) -> Consent:
+    """The record that the options give.
+
+    Raises:
+        UsageError: none or both ways were used, or one only in part.
+        SettingsError, MissingInputError: the record's file is wrong or missing.
+    """
+    from vfx_swap.pipeline.consent import consent_from_file, consent_from_options
+
+    options = {"--consented-by": who, "--scope": scope, "--expires": expires}
+    given = [option for option, value in options.items() if value is not None]
+    if file is not None:
+        if given or projects:
+            extra = ", ".join(given + (["--project"] if projects else []))
+            raise UsageError(
+                f"--consent and {extra} exclude each other", mend="The record says it all: leave those out"
+            )
+        return consent_from_file(file)
+    if who is None or scope is None or expires is None:
+        lacking = ", ".join(option for option, value in options.items() if value is None)
+        mend = "Give --consent FILE, or --consented-by WHO --scope TEXT --expires DATE"
+        raise UsageError(f"no consent: {lacking} missing" if given else "no consent was given", mend=mend)
+    return consent_from_options(
+        who=who, scope=scope, expires=expires, performer=name, valid_from=local_today(), projects=projects
+    )
+
+
+@identity_app.command("show")
+def show(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An identity pack.")],
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Print what a pack holds, and whether its consent allows a use today."""
+    with running(json=json, debug=debug) as console:
+        from vfx_swap.errors import RefusedError
+        from vfx_swap.pipeline.consent import check_consent
+        from vfx_swap.pipeline.identity_file import load_identity
+
+        identity = load_identity(file)
+        refused = None
+        try:
+            check_consent(identity, today=local_today(), use=_any_use(identity), pack=file)
+        except RefusedError as error:
+            refused = error.what
+        _tell(console, identity, refused)
+
+
+def _any_use(identity: Identity) -> str:
+    """A use the record covers: what is asked here is the date, not the scope."""
+    return identity.consent.uses[0] if identity.consent is not None else "face_replacement"
+
+
+def _tell(console: Console, identity: Identity, refused: str | None) -> None:
+    consent = identity.consent
+    record = None
+    if consent is not None:
+        record = {
+            "id": consent.id,
+            "granted_by": consent.granted_by,
+            "scope": consent.scope,
+            "uses": list(consent.uses),
+            "projects": list(consent.projects),
+            "valid_from": consent.valid_from.isoformat(),
+            "expires": consent.expires.isoformat(),
+        }
+    references = [{"source": one.source, "sha256": one.sha256} for one in identity.references]
+    console.event(
+        "identity",
+        name=identity.name,
+        sha256=identity.sha256,
+        references=references,
+        recognisers=sorted(identity.embeddings),
+        texture_size=identity.texture.rgb.shape[0],
+        consent=record,
+        refused=refused,
+    )
+    console.event("done")
+    console.say(f"name        {identity.name}")
+    console.say(f"sha256      {identity.sha256}")
+    for one in identity.references:
+        height, width = one.rgb.shape[:2]
+        console.say(f"reference   {one.source}, {width}x{height}, yaw {one.pose.yaw_degrees:.0f} degrees")
+    console.say(f"recognisers {', '.join(sorted(identity.embeddings)) or 'none'}")
+    for key, value in (record or {}).items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        console.say(f"consent     {key}: {text or 'any'}")
+    console.say("usable      today" if refused is None else f"refused     {refused}")

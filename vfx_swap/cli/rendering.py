@@ -1,0 +1,68 @@
+"""What `swap` and `render` share: run a shot with progress, Ctrl-C and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from vfx_swap.cli.session import stop_requests
+
+if TYPE_CHECKING:
+    from vfx_swap.cli.console import Console
+    from vfx_swap.pipeline.shot import ShotReport
+    from vfx_swap.settings import Shot
+
+__all__ = ["RESUME", "local_today", "run_shot"]
+
+RESUME = "Run the same command again to go on: frames already written are kept"
+
+
+def local_today() -> date:
+    """The day it is here, for consent records."""
+    return datetime.now(UTC).astimezone().date()
+
+
+def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, overwrite: bool) -> None:
+    """Render a shot and tell what was done.
+
+    Raises:
+        VfxSwapError: as `render_shot` does.
+    """
+    from vfx_swap.pipeline.shot import render_shot
+
+    with stop_requests(console) as cancelled, console.progress() as progress:
+        report = render_shot(
+            shot,
+            frames=frames,
+            overwrite=overwrite,
+            today=local_today(),
+            progress=progress,
+            cancelled=cancelled,
+        )
+    _tell(console, report)
+
+
+def _tell(console: Console, report: ShotReport) -> None:
+    console.event(
+        "done",
+        name=report.name,
+        output=report.output,
+        rendered=len(report.rendered),
+        skipped=len(report.skipped),
+        without_face=list(report.without_face),
+        warnings=list(report.warnings),
+        log=report.log,
+        tracks=report.tracks,
+    )
+    console.say(f"{_frames(len(report.rendered))} rendered to {report.output}")
+    if report.skipped:
+        console.say(f"{_frames(len(report.skipped))} skipped: already rendered from the same inputs")
+    if report.without_face:
+        console.say(f"{_frames(len(report.without_face))} without a cast face: written as the plate")
+    console.say(f"tracks: {report.tracks}")
+    console.say(f"log: {report.log}")
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'s' if count != 1 else ''}"

@@ -1,0 +1,98 @@
+"""`vfx-swap swap`: one still, sequence or movie, without a shot file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vfx_swap.cli.rendering import RESUME, run_shot
+from vfx_swap.cli.session import DebugOption, JsonOption, MissingFrames, running
+from vfx_swap.errors import UsageError
+
+__all__ = ["swap"]
+
+
+def swap(
+    *,
+    plate: Annotated[str, typer.Option(metavar="P", help="The plate: name.####.exr, one picture, or a movie.")],
+    out: Annotated[str, typer.Option(metavar="O", help="Where results go, in the same forms.")],
+    identity: Annotated[str | None, typer.Option(metavar="I", help="Identity pack that goes in.")] = None,
+    cast: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PHOTO=IDENTITY", help="Who is in the plate = who goes in; repeatable."),
+    ] = None,
+    all_faces: Annotated[bool, typer.Option("--all-faces", help="Swap every face, not the largest only.")] = False,
+    frames: Annotated[str, typer.Option(metavar="RANGE", help="Such as 1001-1024 or 1-100x2; absent: all.")] = "",
+    engine: Annotated[
+        str, typer.Option(metavar="E", help="The swapper: reprojection, or a card's id.")
+    ] = "reprojection",
+    strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the swap shows.")] = 1.0,
+    reshape: Annotated[float, typer.Option(metavar="0..1", help="Pull toward the identity's proportions.")] = 0.0,
+    colour_space: Annotated[str | None, typer.Option(metavar="NAME", help="The plate's OCIO colour space.")] = None,
+    missing: Annotated[MissingFrames, typer.Option(help="What a missing frame becomes.")] = "error",
+    layer: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Extra EXR layer: matte, patch or stmap; repeatable.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Swap the face in a plate: the largest one, every one, or those that photographs name.
+
+    Frames already written from the same inputs are skipped, so the same command goes on where it stopped.
+    """
+    with running(json=json, debug=debug, resume=RESUME) as console:
+        from vfx_swap.colour.ocio import load_config
+        from vfx_swap.io.paths import FramePattern
+        from vfx_swap.pipeline.validate import open_values
+
+        values: dict[str, Any] = {
+            "name": FramePattern.parse(out).name,
+            "plate": plate,
+            "output": out,
+            "frames": frames,
+            "missing": missing,
+            "engine": engine,
+            "cast": _cast(identity, cast or [], all_faces=all_faces, strength=strength, reshape=reshape),
+            "write": {"layers": list(layer or [])},
+        }
+        if colour_space is not None:
+            values["colour_space"] = colour_space
+        shot = open_values(values, config=load_config())
+        run_shot(console, shot, frames=None, overwrite=overwrite)
+
+
+def _cast(
+    identity: str | None, casts: list[str], *, all_faces: bool, strength: float, reshape: float
+) -> list[dict[str, Any]]:
+    """The `[[cast]]` tables that the options stand for.
+
+    Raises:
+        UsageError: none or both of --identity and --cast, or a --cast that is not PHOTO=IDENTITY.
+    """
+    if (identity is None) == (not casts):
+        what = "who goes in is not said" if identity is None else "--identity and --cast exclude each other"
+        raise UsageError(what, mend="Give --identity FILE, or --cast PHOTO=IDENTITY once or more")
+    if casts and all_faces:
+        raise UsageError("--all-faces and --cast exclude each other", mend="Cast each face by its photograph, or all")
+    look = {"strength": strength, "reshape": reshape}
+    if identity is not None:
+        return [{"position": "all" if all_faces else "largest", "identity": identity, **look}]
+    return [{**_photo_and_identity(text), **look} for text in casts]
+
+
+def _photo_and_identity(text: str) -> dict[str, str]:
+    """`PHOTO=IDENTITY`, split at the '=' that leaves two files, since a path may hold one too."""
+    parts = text.split("=")
+    splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
+    whole = [(photo, pack) for photo, pack in splits if photo and pack]
+    if not whole:
+        raise UsageError(f"--cast {text!r} is not PHOTO=IDENTITY", mend="Write it like stunt.jpg=lead.identity")
+    photo, pack = next(((one, two) for one, two in whole if _is_file(one) and _is_file(two)), whole[0])
+    return {"performer": photo, "identity": pack}
+
+
+def _is_file(text: str) -> bool:
+    return "\0" not in text and Path(text).expanduser().is_file()

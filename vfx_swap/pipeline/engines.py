@@ -1,0 +1,82 @@
+"""Engines by name: the swapper a shot asks for, and what stands for it in digests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vfx_swap.colour.ocio import ColourConfig
+from vfx_swap.errors import UsageError
+from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
+from vfx_swap.models.protocols import Swapper
+from vfx_swap.models.registry import load_registry
+from vfx_swap.models.weights import model_folders, verified_files
+from vfx_swap.pipeline.identity import TextureBuilder
+from vfx_swap.settings import Cast, Shot
+from vfx_swap.settings.load import ENGINES
+
+__all__ = ["Engine", "open_engine", "texture_builder"]
+
+MESH_CARD = "mediapipe-facemesh"
+"""The card whose model file holds the canonical face mesh."""
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """What makes the swappers of a shot."""
+
+    id: str
+    swapper_for: Callable[[Cast], Swapper[Any]]
+    """Casting -> its swapper. Any: what it prepares only itself knows."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Card id/file name -> SHA-256 of every model file it works with."""
+
+
+def open_engine(shot: Shot, *, config: ColourConfig) -> Engine:
+    """The engine that a shot names.
+
+    Raises:
+        UsageError: there is none of that name.
+        CannotRunError: a model file or a device is missing.
+    """
+    if shot.engine == "reprojection":
+        return _reprojection(shot, config=config)
+    raise UsageError(f"no engine is called {shot.engine!r}", mend=f"Choose one of: {', '.join(ENGINES)}")
+
+
+def texture_builder() -> TextureBuilder:
+    """What makes the skin texture of an identity from its references.
+
+    Raises:
+        CannotRunError: the canonical mesh is missing.
+    """
+    from vfx_swap.models.reprojection.texture import build_texture
+
+    mesh, _ = _canonical_mesh()
+    return lambda references: build_texture(references, mesh=mesh)
+
+
+def _canonical_mesh() -> tuple[CanonicalMesh, dict[str, str]]:
+    card = load_registry().card(MESH_CARD)
+    paths = verified_files(card, folders=model_folders())
+    file = card.file[0]
+    return read_canonical_mesh(paths[file.role]), {f"{card.id}/{file.name}": file.sha256}
+
+
+def _reprojection(shot: Shot, *, config: ColourConfig) -> Engine:
+    from vfx_swap.models.reprojection.swapper import ReprojectionOptions, ReprojectionSwapper
+
+    mesh, digests = _canonical_mesh()
+
+    def swapper_for(cast: Cast) -> Swapper[Any]:
+        options = ReprojectionOptions(
+            feather=shot.matte.feather,
+            holdout_hair="hair" in shot.matte.holdout,
+            holdout_glasses="glasses" in shot.matte.holdout,
+            match_light=shot.lighting.match == "plate",
+            reshape=cast.reshape,
+        )
+        return ReprojectionSwapper(mesh=mesh, config=config, options=options)
+
+    return Engine(id=shot.engine, swapper_for=swapper_for, digests=digests)

@@ -1,0 +1,355 @@
+"""A shot from settings to files: consent, tracks, casting, every frame in order, what is on record.
+
+The order is the promise: consent is checked before anything of the plate is read, all that can be refused
+is refused before a frame is rendered, and a frame whose output is current is not rendered again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from vfx_swap import __version__
+from vfx_swap.colour.ocio import ColourConfig, load_config
+from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, UnsupportedImageError
+from vfx_swap.io.outputs import open_output
+from vfx_swap.io.plates import MissingPolicy
+from vfx_swap.models.default import FaceModels, load_face_models
+from vfx_swap.pipeline.consent import check_consent, consent_usage
+from vfx_swap.pipeline.engines import Engine, open_engine
+from vfx_swap.pipeline.identity_file import load_identity
+from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
+from vfx_swap.pipeline.render_frames import (
+    CastTrack,
+    FrameOutcome,
+    RenderPlan,
+    SwapFrame,
+    is_current_movie,
+    render_frames,
+)
+from vfx_swap.pipeline.render_log import FrameRow, RenderLog
+from vfx_swap.pipeline.shot_plate import ShotPlate, open_shot_plate
+from vfx_swap.pipeline.shot_tracks import (
+    AnalysePlate,
+    ModelsOnDemand,
+    analyse_plate,
+    cast_shot,
+    default_digests,
+    shot_tracks,
+)
+from vfx_swap.pipeline.swap import swap_frame
+from vfx_swap.pipeline.tracks_file import Tracks
+from vfx_swap.settings import Cast, Shot, file_sha256, settings_digest
+from vfx_swap.types import Identity
+
+__all__ = ["RENDER_REVISION", "ShotReport", "Tools", "render_shot", "track_plate"]
+
+RENDER_REVISION = 1
+"""Part of every settings digest; raise it when a change gives other pixels from the same inputs."""
+RESUME = "Run the same command again to go on: frames already written are kept"
+
+
+@dataclass(frozen=True)
+class ShotReport:
+    """What a render did."""
+
+    name: str
+    output: str
+    """As the settings give it."""
+    log: Path
+    tracks: Path
+    rendered: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
+    """Frames whose output was current."""
+    without_face: tuple[int, ...] = ()
+    """Rendered frames in which no cast face is seen: written as the plate."""
+    warnings: tuple[str, ...] = ()
+
+
+class OpenEngine(Protocol):
+    """Engines by the name that a shot gives."""
+
+    def __call__(self, shot: Shot, *, config: ColourConfig) -> Engine:
+        """The engine; CannotRunError where it cannot run here."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """What a render works with; the defaults are the real ones, tests bring quick ones."""
+
+    swap_frame: SwapFrame = swap_frame
+    open_engine: OpenEngine = open_engine
+    load_models: Callable[[], AbstractContextManager[FaceModels]] = load_face_models
+    model_digests: Callable[[], dict[str, str]] = default_digests
+    load_config: Callable[[], ColourConfig] = load_config
+    analyse: AnalysePlate = analyse_plate
+
+
+@dataclass(eq=False)
+class _Told:
+    """Warnings said so far, each told once."""
+
+    progress: Progress
+    said: dict[str, None] = field(default_factory=dict)
+
+    def warn(self, text: str, *, frame: int | None = None, done: int = 0, total: int = 0) -> None:
+        if text not in self.said:
+            self.said[text] = None
+            self.progress(ProgressEvent("render", "warning", done, total, frame, text))
+
+
+def render_shot(
+    shot: Shot,
+    *,
+    frames: Sequence[int] | None = None,
+    overwrite: bool = False,
+    today: date,
+    progress: Progress = no_progress,
+    cancelled: Cancelled = never_cancelled,
+    tools: Tools = Tools(),
+) -> ShotReport:
+    """Render a shot, or some frames of it.
+
+    Args:
+        shot: the settings.
+        frames: the frames wanted, of the shot's; None: all of them. Tracks are always the whole shot's, so
+            that a frame has the same bits whatever range it is rendered in.
+        overwrite: True renders frames even where their output is current.
+        today: the day that consent is checked for.
+        progress: told of every frame, in this thread.
+        cancelled: asked between frames; True stops once the frames in hand are written.
+        tools: what to work with.
+
+    Raises:
+        RefusedError: consent is missing, expired, or of another scope; nothing was read of the plate.
+        UsageError, InputError: settings, plate, identity or tracks are not fit; no frame was rendered.
+        NoFaceError: a cast face is nowhere in the shot.
+        CannotRunError: a model or device is missing.
+        FramesFailedError: some frames failed; the others are written.
+        OutputError: the output cannot be written at all.
+        CancelledError: stopped; the frames written stay.
+    """
+    identities = _consenting_identities(shot, today=today)
+    config = tools.load_config()
+    engine = tools.open_engine(shot, config=config)
+    plate = open_shot_plate(
+        shot.plate,
+        frames=shot.frames,
+        missing=shot.missing,
+        colour_space=shot.colour_space,
+        config=config,
+        wanted=frames,
+    )
+    told = _Told(progress)
+    for warning in plate.warnings:
+        told.warn(warning)
+    with ExitStack() as stack:
+        stack.enter_context(plate.plate)
+        output = open_output(shot.output, plate=plate.plate, layers=bool(shot.write.layers))
+        if output.is_movie and plate.plate.kind == "float":
+            what = "a plate of float light does not fit into a movie"
+            raise UnsupportedImageError(what, where=shot.output, mend="Write EXR")
+        log = stack.enter_context(RenderLog(folder=output.path(plate.frames[0]).parent, name=shot.name))
+        stack.enter_context(output)  # after the log: a movie is finished before the log is merged
+        models = stack.enter_context(ModelsOnDemand(tools.load_models))
+        path = log.folder / f"{shot.name}.tracks.json"
+        tracks = shot_tracks(
+            plate,
+            path=path,
+            models=models,
+            digests=tools.model_digests(),
+            progress=progress,
+            cancelled=cancelled,
+            analyse_with=tools.analyse,
+        )
+        owners = cast_shot(shot, tracks, config=config, models=models, progress=progress)
+        cast = _prepare_cast(owners, tracks, identities, engine, plate)
+        plan = RenderPlan(
+            shot=shot,
+            plate=plate.plate,
+            output=output,
+            frames=plate.frames,
+            config=config,
+            colour_space=plate.colour_space,
+            cast=cast,
+            base_digest=_base_digest(shot, engine, config, plate),
+            header=_header(identities, engine),
+            swap_frame=tools.swap_frame,
+            overwrite=overwrite,
+        )
+        return _render(plan, log, path, told, cancelled)
+
+
+def track_plate(
+    plate: str,
+    *,
+    out: Path,
+    frames: str = "",
+    colour_space: str | None = None,
+    missing: MissingPolicy = "error",
+    progress: Progress = no_progress,
+    cancelled: Cancelled = never_cancelled,
+    tools: Tools = Tools(),
+) -> Tracks:
+    """The analyse pass alone: find and follow every face of a plate, and write the tracks file.
+
+    Args:
+        plate: a frame pattern, one picture or a movie.
+        out: the tracks file; current tracks in it are kept, edits included.
+        frames: the range; empty: every frame of the plate.
+        colour_space: OCIO name; None: from the header, else by kind of file.
+        missing: what a frame that is not on disk becomes.
+        progress: told of every frame.
+        cancelled: asked between frames.
+        tools: what to work with.
+
+    Raises:
+        InputError, UsageError: plate, range or tracks file are not fit.
+        CannotRunError: a model or device is missing.
+        OutputError: the tracks cannot be written.
+        CancelledError: stopped; nothing was written.
+    """
+    opened = open_shot_plate(
+        plate, frames=frames, missing=missing, colour_space=colour_space, config=tools.load_config()
+    )
+    for warning in opened.warnings:
+        progress(ProgressEvent("analyse", "warning", message=warning))
+    with opened.plate, ModelsOnDemand(tools.load_models) as models:
+        return shot_tracks(
+            opened,
+            path=out,
+            models=models,
+            digests=tools.model_digests(),
+            progress=progress,
+            cancelled=cancelled,
+            analyse_with=tools.analyse,
+        )
+
+
+def _consenting_identities(shot: Shot, *, today: date) -> dict[str, Identity]:
+    """Path -> identity, every one allowed in this shot today."""
+    identities = {path: load_identity(path) for path in dict.fromkeys(cast.identity for cast in shot.cast)}
+    for path, identity in identities.items():
+        check_consent(identity, today=today, shot_name=shot.name, pack=path)
+    return identities
+
+
+def _prepare_cast(
+    owners: Mapping[int, Cast], tracks: Tracks, identities: Mapping[str, Identity], engine: Engine, plate: ShotPlate
+) -> tuple[CastTrack, ...]:
+    """Every cast track with its swapper's preparation, in order of track ids."""
+    linear = plate.config.scene_linear_for(plate.colour_space)
+    # One swapper a casting, not a track: `all` may cast a crowd with one identity.
+    ready = {}
+    for cast in owners.values():
+        if id(cast) not in ready:
+            swapper = engine.swapper_for(cast)
+            ready[id(cast)] = (swapper, swapper.prepare(identities[cast.identity], colour_space=linear))
+    return tuple(
+        CastTrack(
+            track=tracks.track(track_id),
+            swapper=ready[id(cast)][0],
+            prepared=ready[id(cast)][1],
+            strength=cast.strength,
+            reshape=cast.reshape,
+            identity_sha256=identities[cast.identity].sha256,
+        )
+        for track_id, cast in owners.items()
+    )
+
+
+def _base_digest(shot: Shot, engine: Engine, config: ColourConfig, plate: ShotPlate) -> str:
+    extra = {
+        "revision": str(RENDER_REVISION),
+        "engine": engine.id,
+        "ocio": config.digest,
+        "colour_space": plate.colour_space,
+        **{f"model {name}": digest for name, digest in engine.digests.items()},
+    }
+    return settings_digest(shot, extra=extra)
+
+
+def _header(identities: Mapping[str, Identity], engine: Engine) -> dict[str, object]:
+    """What every frame's header says. No path, day or machine: the same bits come from any of them."""
+    used = {one.sha256: {"sha256": one.sha256, **consent_usage(one)} for one in identities.values()}
+    return {
+        "schema": "vfx_swap/header.1",
+        "version": __version__,
+        "engine": engine.id,
+        "models": dict(engine.digests),
+        "identities": [used[digest] for digest in sorted(used)],
+    }
+
+
+@dataclass(eq=False)
+class _Tally:
+    """What became of the frames so far."""
+
+    rendered: list[FrameRow] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+    failures: list[FrameFailure] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return len(self.rendered) + len(self.skipped) + len(self.failures)
+
+    def add(self, outcome: FrameOutcome, *, told: _Told, total: int) -> None:
+        """Count a frame and tell of it."""
+        row, number = outcome.row, outcome.frame
+        if row is None:
+            self.skipped.append(number)
+            told.progress(ProgressEvent("render", "skipped", self.count, total, number))
+        elif row.error is not None:
+            self.failures.append(FrameFailure(number, row.error))
+            told.progress(ProgressEvent("render", "failed", self.count, total, number, row.error))
+        else:
+            self.rendered.append(row)
+            for warning in row.warnings:
+                told.warn(warning, frame=number, done=self.count, total=total)
+            if not row.metrics.get("faces"):
+                told.warn(
+                    f"no cast face in frame {number}: the plate as it is", frame=number, done=self.count, total=total
+                )
+            told.progress(ProgressEvent("render", "frame", self.count, total, number, metrics=row.metrics))
+
+
+def _render(plan: RenderPlan, log: RenderLog, tracks: Path, told: _Told, cancelled: Cancelled) -> ShotReport:
+    total, tally = len(plan.frames), _Tally()
+    told.progress(ProgressEvent("render", "started", total=total))
+    if plan.output.is_movie and is_current_movie(plan, log.rows, cancelled=cancelled):
+        outcomes = iter([FrameOutcome(number, None) for number in plan.frames])
+    else:
+        # A movie is one file: where one frame is new, all of it is written anew.
+        plan = replace(plan, overwrite=plan.overwrite or plan.output.is_movie)
+        outcomes = render_frames(plan, log=log, cancelled=cancelled)
+    for outcome in outcomes:
+        tally.add(outcome, told=told, total=total)
+    if tally.count < total:
+        kept = "" if plan.output.is_movie else f"; {len(tally.rendered) + len(tally.skipped)} are written"
+        raise CancelledError(f"stopped after {tally.count} of {total} frames{kept}", mend=RESUME)
+    told.progress(ProgressEvent("render", "finished", total, total))
+    if tally.failures:
+        mend = "Mend what is named and run again: only these frames are rendered"
+        if plan.output.is_movie:
+            mend = "No movie was written: it would lack these frames. Mend what is named and run again"
+        raise FramesFailedError(tally.failures, where=plan.shot.name, mend=mend)
+    if plan.output.is_movie and tally.rendered:
+        plan.output.close()
+        digest = file_sha256(plan.output.path(plan.frames[0]))
+        for row in tally.rendered:
+            log.append(replace(row, output_digest=digest))
+    return ShotReport(
+        name=plan.shot.name,
+        output=plan.shot.output,
+        log=log.path,
+        tracks=tracks,
+        rendered=tuple(row.frame for row in tally.rendered),
+        skipped=tuple(tally.skipped),
+        without_face=tuple(row.frame for row in tally.rendered if not row.metrics.get("faces")),
+        warnings=tuple(told.said),
+    )
