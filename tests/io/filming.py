@@ -26,12 +26,14 @@ def film(
     sound: str | None = None,
     tags: Mapping[str, int] | None = None,
     metadata: Mapping[str, str] | None = None,
+    index_first: bool = False,
 ) -> Path:
     """A movie whose n-th frame (from 1) has luma `code(n)` all over, so that a frame tells its number.
 
     `times` are in frames, by default 0, 1, 2, ...; `sound` is an audio codec, for a second of a tone.
     """
-    container = av.open(str(path), "w")
+    # The index in front, as for the web: such a file opens even when its end is missing.
+    container = av.open(str(path), "w", options={"movflags": "faststart"} if index_first else {})
     stream: Any = container.add_stream(codec, rate=FPS, options=dict(options or {}))
     stream.width, stream.height = size
     stream.pix_fmt = pixel_format
@@ -39,6 +41,7 @@ def film(
     for name, value in chosen.items():
         setattr(stream.codec_context, name, value)
     stream.metadata.update(metadata or {})
+    container.metadata["title"] = "sq010_sh0020"
     audio: Any = None
     if sound:
         audio = container.add_stream(sound, rate=48000, layout="stereo")

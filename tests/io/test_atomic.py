@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.io.disks import mounted
 from tests.io.making import half_exr
 from vfx_swap.errors import DiskFullError, OutputError, UsageError
 from vfx_swap.io.atomic import atomic_write, temporary_path
@@ -109,15 +109,6 @@ def test_a_read_only_folder(read_only_folder: Path) -> None:
     assert caught.value.mend
     with pytest.raises(OutputError), atomic_write(read_only_folder / "new" / "a.exr"):
         pass
-
-
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A tmpfs on a folder; only root may mount one, and not in every container."""
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("no tmpfs can be mounted here; the tests with failing calls stand in")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".exr", "漢" * 83 + ".exr", "noextension", "a.tar.gz", " .exr", "\n.exr"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
+from tests.io.disks import mounted
 from tests.io.filming import FPS, QUIET, code, film, frame_shown, packets
 from tests.io.making import half_exr, save, spec_of
 from vfx_swap.errors import (
@@ -71,6 +74,22 @@ def test_times_that_vary_and_groups_that_are_open(tmp_path: Path) -> None:
         assert movie.seconds(4) - movie.seconds(3) == Fraction(3 * 1001, 24000)
 
 
+def test_frames_cut_off_by_an_edit_list_do_not_count(tmp_path: Path) -> None:
+    path = film(tmp_path / "whole.mp4", options={"bf": "0", "g": "24"})
+    with av.open(str(path)) as whole, av.open(str(tmp_path / "cut.mp4"), "w") as cut:
+        stream = cut.add_stream_from_template(whole.streams.video[0])
+        packets_in: Any = whole.demux(whole.streams.video[0])
+        for packet in packets_in:
+            if packet.size:
+                # Times below zero are what an edit list cuts off.
+                packet.pts, packet.dts = packet.pts - 5 * 1001, packet.dts - 5 * 1001
+                packet.stream = stream
+                cut.mux(packet)
+    with MovieReader(tmp_path / "cut.mp4") as movie:
+        assert len(movie.frames) == 19
+        assert [shown(movie.read(frame)) for frame in (1, 7, 19, 2)] == [6, 12, 24, 7]
+
+
 def test_tags_choose_matrix_and_range_and_are_told(tmp_path: Path) -> None:
     tags = {"colorspace": 9, "color_range": 2, "color_primaries": 9, "color_trc": 16}
     with MovieReader(film(tmp_path / "t.mp4", count=2, tags=tags)) as movie:
@@ -103,17 +122,21 @@ def test_damaged_movies(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(UnreadableImageError, match=name):
             MovieReader(tmp_path / name)
+    early = film(tmp_path / "e.mp4", index_first=True, options={"crf": "0"}).read_bytes()
+    (tmp_path / "late.mp4").write_bytes(early[: len(early) - 400])
+    with pytest.raises(UnreadableImageError, match=r"late\.mp4"):
+        MovieReader(tmp_path / "late.mp4")
     (tmp_path / "d.mov").mkdir()
     with pytest.raises(UnreadableImageError):
         MovieReader(tmp_path / "d.mov")
 
 
 @pytest.mark.parametrize("name", ["a%d.mp4", "line\nbreak.mov", "http:x.mp4", "ü 漢.mp4"])
-def test_hostile_names(tmp_path: Path, name: str) -> None:
+def test_hostile_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / name).write_bytes(film(tmp_path / "t.mp4", count=2).read_bytes())
-    with open_plate(tmp_path / name) as plate:
-        again(plate.path(1), tmp_path / f"out {name}")
-    assert (tmp_path / f"out {name}").is_file()
+    monkeypatch.chdir(tmp_path)
+    again(Path(name), Path(f"{name[0]}{name}"))
+    assert (tmp_path / f"{name[0]}{name}").is_file()
 
 
 def again(
@@ -156,6 +179,9 @@ def test_out_again_with_sound(tmp_path: Path, name: str, out: str, codec: Any, c
         assert len(movie.frames) == 8
         assert movie.fps == FPS
         picture = movie.read(5)
+        hints = picture.colour_hints
+        assert movie.stream.container.metadata["title"] == "sq010_sh0020"
+        assert (hints.movie_primaries, hints.movie_transfer, hints.movie_matrix) == ("bt709", "bt709", "bt709")
         assert picture.rgb()[15, 18] == pytest.approx((0.8, 0.2, 0.1), abs=0.02)
         assert picture.yuv is not None
         assert frame_shown(picture.yuv.y[32:, 40:], picture.yuv.bits) == 5
@@ -270,6 +296,31 @@ def test_an_interrupted_movie_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert [item.name for item in tmp_path.iterdir()] == ["h.mp4"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    yield from mounted(disk, "size=256k")
+
+
+def test_a_full_disk_is_found_and_leaves_nothing(tmp_path: Path, small_disk: Path) -> None:
+    with open_plate(film(tmp_path / "h.mp4", size=(320, 240), count=12)) as plate:
+        output = open_output(small_disk / "o.mov", plate=plate)
+
+        def write_all() -> None:
+            random = np.random.default_rng(9)
+            for frame in plate.frames:
+                picture = plate.read(frame)
+                noise = random.random((240, 320, 3)).astype(np.float32)
+                output.write(frame, picture, rgb=noise, matte=np.ones((240, 320), np.float32))
+            output.close()
+
+        with pytest.raises(DiskFullError):
+            write_all()
+        output.abort()
+    assert list(small_disk.iterdir()) == []
 
 
 @pytest.mark.parametrize(("number", "expected"), [(errno.ENOSPC, DiskFullError), (errno.EIO, OutputError)])

@@ -195,6 +195,13 @@ def test_names_that_only_openimageio_believes_in_are_refused(tmp_path: Path) -> 
         read_picture(path)
 
 
+def test_pictures_of_other_types_are_refused_by_name(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    path = save(tmp_path / "a.gif", (spec_of("RGB", pixels), pixels))
+    with pytest.raises(UnsupportedImageError, match="gif"):
+        read_picture(path)
+
+
 def test_deep_pictures_are_refused(tmp_path: Path) -> None:
     spec = oiio.ImageSpec(4, 4, 4, "half")
     spec.deep = True

@@ -24,8 +24,6 @@ __all__ = ["LOSSLESS", "exr_plan"]
 LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k32", "htj2k256"})
 """Compressions that keep every bit. `pxr24` does too, for half and uint: see `_compression`."""
 
-_SHARED = ("chromaticities", "smpte:TimeCode", "timeCode")
-"""Attributes that OpenEXR wants alike in all parts of a file, beside the display window and the pixel aspect."""
 _TILES = ("tile_width", "tile_height", "tile_depth")
 _WITH_PLATE = ("matte", "patch", "regions")
 
@@ -181,9 +179,7 @@ def _data_spec(like: Spec, name: str, header: Mapping[str, str]) -> Spec:
     # pxr24 keeps only 24 bits of a float, which would destroy Cryptomatte's ids.
     spec.attribute("compression", compression if compression in LOSSLESS else "zip")
     spec.attribute("PixelAspectRatio", float(like.get_float_attribute("PixelAspectRatio", 1.0)))
-    for item in like.extra_attribs:
-        if item.name in _SHARED:
-            spec.attribute(item.name, item.type, item.value)
+    # Chromaticities and time code, which OpenEXR wants alike in all parts, it copies from the first by itself.
     spec.attribute("DateTime", "")
     spec.attribute("name", name)
     spec.attribute("colorInteropID", "data")

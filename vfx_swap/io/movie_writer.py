@@ -37,6 +37,8 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
 }
 _RECODED = "the movie is compressed again: outside the matte the encoder is given the plate's own codes, but loses some"
 _RESAMPLED = "the movie is compressed again, at another bit depth or chroma sampling than the plate's"
+_CONTAINERS_OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "timecode")
+"""Metadata that says how the plate's file was made, not what is in it."""
 _TAGS = ("color_primaries", "color_trc", "colorspace", "color_range")
 _SRGB_TRANSFER, _BT709, _LIMITED = 13, 1, 1
 
@@ -105,8 +107,8 @@ class MovieWriter:
         self._stack = ExitStack()
         try:
             temporary = self._stack.enter_context(atomic_write(self.path))
-            # FFmpeg takes `name:` for a protocol and `%d` for a number; an absolute `file:` path is neither.
-            self._container: Any = av.open(f"file:{temporary.absolute()}", "w", format=self.path.suffix[1:].lower())
+            # FFmpeg takes `name:` at the start of a path for a protocol; an absolute path has none.
+            self._container: Any = av.open(str(temporary.absolute()), "w", format=self.path.suffix[1:].lower())
             self._stream: Any = self._add_video(first, plate)
             self._audio = _Audio(self, plate, from_start=from_start)
             self._carry_metadata(plate, from_start=from_start)
@@ -142,6 +144,8 @@ class MovieWriter:
     def _carry_metadata(self, plate: MovieReader | None, *, from_start: bool) -> None:
         if plate is None:
             return
+        said = plate.stream.container.metadata
+        self._container.metadata.update({key: said[key] for key in said if key not in _CONTAINERS_OWN})
         timecode = plate.stream.metadata.get("timecode")
         if timecode and from_start:
             self._stream.metadata["timecode"] = timecode
@@ -251,7 +255,7 @@ class _Audio:
         self._from_start = from_start
         if plate is None:
             return
-        self._source = av.open(f"file:{plate.path.absolute()}", "r")
+        self._source = av.open(str(plate.path.absolute()), "r")
         for stream in self._source.streams.audio:
             codec = str(stream.codec_context.name)
             if codec not in writer._container.supported_codecs:  # noqa: SLF001  # one module, two halves

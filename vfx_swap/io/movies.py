@@ -124,6 +124,8 @@ class MovieReader:
 
     def _stream(self) -> Any:
         streams = self._container.streams.video
+        if not len(self._container.streams):
+            raise UnreadableImageError("cannot be read as a movie: holds no track", where=self.path)
         if not streams:
             raise UnsupportedImageError("holds no pictures", where=self.path, mend="Give a movie with a video track")
         streams[0].thread_type = "AUTO"
@@ -132,26 +134,33 @@ class MovieReader:
     def _list_frames(self) -> tuple[list[int], list[int]]:
         """Times of all frames, and of those from which decoding can begin, both rising."""
         stream = self._container.streams.video[0]
-        packets: list[tuple[int | None, bool]] = []
+        announced = int(stream.frames)
+        packets: list[tuple[int | None, bool, bool]] = []
         try:
-            # The last packet is empty: it flushes the decoder. Discarded ones are cut off by an edit list.
+            # The last packet is empty: it flushes the decoder.
             packets.extend(
-                (packet.pts, packet.is_keyframe)
+                (packet.pts, packet.is_keyframe, packet.is_discard)
                 for packet in self._container.demux(stream)
-                if packet.size and not packet.is_discard
+                if packet.size
             )
-            if any(pts is None for pts, _ in packets):
-                packets = [(image.pts, False) for image in self._restart()]
+            if any(pts is None for pts, _, _ in packets):
+                packets = [(image.pts, False, False) for image in self._restart()]
         except self._fault as error:
             raise UnreadableImageError(f"cannot be read to its end: {error}", where=self.path) from error
-        times = [pts for pts, _ in packets if pts is not None]
-        if len(times) < len(packets) or len(set(times)) < len(times):
+        if len(packets) < announced:
+            raise UnreadableImageError(
+                f"is cut short: {announced} frames announced, {len(packets)} there", where=self.path
+            )
+        # An edit list cuts frames off that decoding may still have to begin with.
+        kept = [pts for pts, _, discard in packets if not discard]
+        times = [pts for pts in kept if pts is not None]
+        if len(times) < len(kept) or len(set(times)) < len(times):
             raise UnsupportedImageError(
                 "its frames have no times of their own", where=self.path, mend="Convert it to mp4 or mov"
             )
         if not times:
             raise UnreadableImageError("holds no frame", where=self.path, mend="Export it again")
-        return sorted(times), sorted(pts for pts, key in packets if key and pts is not None)
+        return sorted(times), sorted(pts for pts, key, _ in packets if key and pts is not None)
 
     def _restart(self) -> Iterator[Any]:
         self._container.close()
