@@ -30,12 +30,14 @@ class Atlas:
         regions: name of a loop group -> (size, size) float32, 0 to 1 with soft edges: `eyes`, `brows`,
             `lips`, `mouth` (inside the lips), `nostrils`; and `edge`, 0 at the mesh's border rising to 1
             at 0.12 face heights inside it.
+        loops: name of a loop of landmarks -> (n, 2) float32 UV, v down.
     """
 
     size: int
     mesh: FineMesh
     raster: Raster
     regions: Mapping[str, FloatArray]
+    loops: Mapping[str, FloatArray]
 
     def at_texels(self, values: FloatArray) -> FloatArray:
         """Per-fine-vertex values (n, c) at the covered texels, (k, c)."""
@@ -66,7 +68,8 @@ def make_atlas(*, uv: FloatArray, triangles: NDArray[np.int32], size: int, level
     mesh = subdivide(uv=uv, triangles=triangles, levels=levels)
     texels = mesh.uv * np.float32(size) - np.float32(0.5)
     raster = rasterise(texels, mesh.triangles, height=size, width=size, front_only=False)
-    return Atlas(size=size, mesh=mesh, raster=raster, regions=_regions(uv, size))
+    loops = {name: uv[list(indices)] for name, indices in LOOPS.items()}
+    return Atlas(size=size, mesh=mesh, raster=raster, regions=_regions(uv, size), loops=loops)
 
 
 def _regions(uv: FloatArray, size: int) -> dict[str, FloatArray]:

@@ -1,0 +1,162 @@
+"""Telling skin from what is not: light is fitted to skin, and what the light cannot explain is not skin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.light.harmonics import LUMA, HarmonicLight, fit_light
+from vfx_swap.models.reprojection.atlas import Atlas
+
+__all__ = ["SkinFit", "blur", "feature_guard", "fit_skin", "grow", "smoothstep", "spectacle_rims"]
+
+FEATURES = ("eyes", "brows", "lips", "nostrils")
+SPREAD_LEAST = (0.06, 0.08, 0.15)
+SPREAD_MOST = (0.12, 0.20, 0.30)
+"""Bounds on the robust spread of skin in log R/G, log B/G and log luminance."""
+WIDE = 4.0
+"""Pixels of sigma that a reduced blur keeps."""
+OUTLIER = 4.5
+"""Distance, in spreads, at which a sample is skin with a probability of one half."""
+BLACK = -4.5
+"""Spreads of log luminance under which a texel behind a lens is a frame and not a shadow."""
+LINE = 0.5
+"""Spreads of log luminance by which a fine line stands off its surroundings."""
+LENS = (0.085, 0.16)
+"""Distances from the middle of an eye, as fractions of the UV's side, between which lenses end."""
+
+
+@dataclass(frozen=True, eq=False)
+class SkinFit:
+    """What a picture shows of a face's skin, at the covered texels of an atlas."""
+
+    light: HarmonicLight
+    shade: FloatArray
+    """(k, 3) scene-linear colour of mean skin under that light."""
+    relative: FloatArray
+    """(k, 3) the picture over `shade`: 1 is mean skin."""
+    skin: FloatArray
+    """(k,) 0 to 1: how much like skin."""
+    distance: FloatArray
+    """(k, 3) signed, in spreads: log R/G, log B/G, log luminance."""
+
+
+def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
+    """0 below `low`, 1 above `high`, a cubic between."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float32)
+
+
+def blur(picture: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian blur; `sigma` in pixels. Wide blurs are made at reduced size: the result is as smooth."""
+    factor = int(sigma // WIDE)
+    if factor < 2:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.float32)
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, (-(-width // factor), -(-height // factor)), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / factor)
+    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def grow(region: FloatArray, radius: float) -> FloatArray:
+    """A region (0 to 1) grown by `radius` pixels, by a square brush."""
+    side = 2 * max(1, round(radius)) + 1
+    return np.asarray(cv2.dilate(region, np.ones((side, side), np.uint8)), dtype=np.float32)
+
+
+def feature_guard(atlas: Atlas) -> FloatArray:
+    """(size, size) 1 on and around eyes, brows, lips and nostrils, which are not skin and yet the face."""
+    total = sum((atlas.regions[name] for name in FEATURES), np.zeros((atlas.size, atlas.size), np.float32))
+    return np.clip(blur(np.asarray(total, dtype=np.float32), 0.008 * atlas.size) * 2.5, 0.0, 1.0)
+
+
+def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: Atlas, *, rounds: int = 3) -> SkinFit:
+    """Fit light to a face's skin and grade every texel against it.
+
+    Args:
+        rgb: (k, 3) scene-linear at the covered texels, finite; values under 0 are taken as 0.
+        normals: (k, 3) smoothed, light frame.
+        facing: (k,) z of the true normals: 1 faces the camera, 0 and less is turned away.
+        atlas: whose texels they are.
+        rounds: of fit and regrade.
+    """
+    colour = np.maximum(rgb, 1e-4)
+    rows, columns = atlas.raster.rows, atlas.raster.columns
+    trusted = (1.0 - feature_guard(atlas)[rows, columns]) * smoothstep(facing, 0.3, 0.6) * (atlas.region("edge") > 0.2)
+    if float(trusted.sum()) <= 0.0:
+        trusted = np.maximum(atlas.region("edge"), np.float32(1e-3))
+    weight = np.asarray(trusted, dtype=np.float32)
+    stride = max(1, len(colour) // 60_000)
+    for _ in range(rounds):
+        light = fit_light(colour[::stride], normals[::stride], weight[::stride])
+        shade = light.shade(normals)
+        relative = colour / shade
+        feature = _log_features(relative)
+        core = feature[weight > 0.5 * float(weight.max())]
+        middle = np.median(core, axis=0)
+        spread = np.clip(1.4826 * np.median(np.abs(core - middle), axis=0), SPREAD_LEAST, SPREAD_MOST)
+        distance = (feature - middle) / spread
+        skin = 1.0 / (1.0 + (np.sqrt((distance**2).sum(axis=1)) / OUTLIER) ** 6)
+        weight = np.asarray(trusted * skin + 1e-6, dtype=np.float32)
+    return SkinFit(
+        light=light,
+        shade=shade,
+        relative=relative,
+        skin=skin.astype(np.float32),
+        distance=distance.astype(np.float32),
+    )
+
+
+def _log_features(relative: FloatArray) -> np.ndarray:
+    logs = np.log(np.clip(relative, 1e-3, 1e3))
+    return np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1], logs @ np.asarray(LUMA, np.float32)], axis=1)
+
+
+def spectacle_rims(fit: SkinFit, atlas: Atlas) -> FloatArray:
+    """(size, size) 1 on the rims of spectacles, 0 everywhere when there are none.
+
+    Rims are what no brow, wrinkle or lash is: one connected thing that is not skin, runs over the bridge
+    of the nose and reaches past both eyes. Once found, black counts everywhere off the eye, and fine lines
+    in the ring where lenses end; the skin behind the lens does not.
+    """
+    size = atlas.size
+    darkness = atlas.picture(fit.distance[:, 2])
+    eyes = blur(atlas.regions["eyes"], 0.004 * size) > 0.15
+    frame = _frame(fit, darkness, eyes, atlas)
+    if not frame.any():
+        return frame.astype(np.float32)
+    row, column = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / np.float32(size)
+    radius = np.full((size, size), np.inf, dtype=np.float32)
+    eye_row = float(np.mean([atlas.loops[name][:, 1].mean() for name in ("eye_image_left", "eye_image_right")]))
+    for name in ("eye_image_left", "eye_image_right"):
+        middle = atlas.loops[name].mean(axis=0)
+        radius = np.minimum(radius, np.hypot(column - middle[0], row - middle[1]))
+    black = darkness < BLACK
+    lines = np.abs(darkness - blur(darkness, 0.008 * size)) > LINE
+    # Above the eyes the rim is the frame itself; brows and forehead lines are none of it.
+    ring = (radius > LENS[0]) & (radius < LENS[1]) & (row > eye_row)
+    near = grow(frame.astype(np.float32), 0.03 * size) > 0.0
+    rims = (frame & ((radius > LENS[0]) | black) & ~eyes) | (ring & lines & near)
+    return rims.astype(np.float32)
+
+
+def _frame(fit: SkinFit, darkness: FloatArray, eyes: np.ndarray, atlas: Atlas) -> np.ndarray:
+    """(size, size) the connected thing over the bridge, or nothing."""
+    size = atlas.size
+    row = np.arange(size)[:, None] / size
+    not_skin = blur(atlas.picture(fit.skin, fill=1.0), 0.002 * size) < 0.5
+    brows = blur(atlas.regions["brows"], 0.004 * size) > 0.3
+    found = (not_skin & (row > 0.27) & (row < 0.52) & ~eyes & (~brows | (darkness < -3.5))).astype(np.uint8)
+    side = 2 * max(1, round(0.006 * size)) + 1
+    found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(found)
+    bridge = labels[int(0.28 * size) : int(0.45 * size), int(0.49 * size) : int(0.51 * size)]
+    frame = np.zeros((size, size), dtype=bool)
+    for label in np.unique(bridge[bridge > 0]):
+        left, width = boxes[label][cv2.CC_STAT_LEFT], boxes[label][cv2.CC_STAT_WIDTH]
+        if width > 0.3 * size and left < 0.42 * size and left + width > 0.58 * size:
+            frame |= labels == label
+    return frame

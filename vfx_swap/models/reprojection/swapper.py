@@ -1,0 +1,291 @@
+"""The default swapper: the identity's skin, seen from the performer's pose, under the plate's light.
+
+Everything is scene-linear and at the plate's own resolution; no network paints a pixel.
+
+    plate crop --sampled in UV--> skin fit: light, what is skin, what lies in front
+    texture x light (harmonic fit + half of what smooth difference remains) --rendered--> face
+    + the plate's own highlights;   alpha: mesh edge, texture's coverage, holdouts, the plate's mouth
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
+from vfx_swap.geometry.mesh import LOOPS
+from vfx_swap.geometry.raster import Raster, rasterise
+from vfx_swap.geometry.sample import sample
+from vfx_swap.light.harmonics import LUMA
+from vfx_swap.models.facemesh.canonical import CanonicalMesh
+from vfx_swap.models.reprojection.atlas import Atlas
+from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
+from vfx_swap.models.reprojection.reshape import Reshaped, reshape_crop
+from vfx_swap.models.reprojection.skin import (
+    SkinFit,
+    blur,
+    feature_guard,
+    fit_skin,
+    grow,
+    smoothstep,
+    spectacle_rims,
+)
+from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
+from vfx_swap.types import Crop, Face, Identity, Warp
+
+__all__ = ["PreparedReprojection", "ReprojectionOptions", "ReprojectionSwapper"]
+
+LIGHT_SIZE = 256
+"""Side of the UV picture that light and holdouts are worked out in."""
+MARGIN = 0.6
+"""Plate around the face in the crop, in face heights: the reach of reshaping."""
+RESIDUAL_SIGMA = 0.10
+"""Blur of the light that the harmonic fit leaves over, as a fraction of the UV side (0.12 face heights)."""
+RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
+"""How much of it is put on, and its bound in log."""
+HIGHLIGHT_FROM = 1.3
+"""Luminance over the fitted light above which the plate's skin is taken to show a highlight."""
+
+
+@dataclass(frozen=True)
+class ReprojectionOptions:
+    """What a shot may set."""
+
+    feather: float = 0.05
+    """Width of the matte's soft edge, in face heights."""
+    holdout_hair: bool = True
+    """Hair over the face stays in front."""
+    holdout_glasses: bool = False
+    """Rims of spectacles stay in front; otherwise they are painted over."""
+    match_light: bool = True
+    """Put the plate's light on the identity; False keeps the identity's mean skin colour under flat light."""
+    reshape: float = 0.0
+    """0 to 1: pull the performer's proportions toward the identity's."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedReprojection:
+    """An identity in the plate's colour space."""
+
+    texture: FloatArray
+    """(size, size, 3) relative to mean skin, plate's primaries."""
+    texture_small: FloatArray
+    """The same at LIGHT_SIZE."""
+    coverage: FloatArray
+    """(LIGHT_SIZE, LIGHT_SIZE)."""
+    skin_colour: FloatArray
+    """(3,) plate's primaries."""
+    points: FloatArray
+    """(478, 3) landmarks of the most frontal reference, for reshaping."""
+    eyes: tuple[Eye, Eye] | None
+    """That reference's eyes; None when it does not show them."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the plate shows of the performer, in the light atlas."""
+
+    fit: SkinFit
+    facing: FloatArray
+    """(size, size) smoothed: 1 towards the camera."""
+    rims: FloatArray
+    light: FloatArray
+    """(size, size, 3) scene-linear colour of mean skin."""
+
+
+class ReprojectionSwapper:
+    """The engine `reprojection` (protocol `Swapper`)."""
+
+    id = "reprojection"
+
+    def __init__(self, *, mesh: CanonicalMesh, config: ColourConfig, options: ReprojectionOptions) -> None:
+        """Args:
+        mesh: the canonical face mesh.
+        config: OCIO config, for the way from the identity's Rec.709 to the plate's primaries.
+        options: the shot's.
+        """
+        self.options = options
+        self._config = config
+        self._mesh = mesh
+        self._atlas: Atlas = atlas_for(mesh, size=LIGHT_SIZE)
+
+    def prepare(self, identity: Identity, *, colour_space: str) -> PreparedReprojection:
+        """The identity's texture in the plate's primaries.
+
+        Raises:
+            ColourSpaceError: unknown space, or one that is not linear.
+        """
+        matrix = self._config.matrix(source=LINEAR_REC709, destination=colour_space).astype(np.float32)
+        skin = np.maximum(matrix @ identity.texture.skin_colour, 1e-4).astype(np.float32)
+        relative = np.maximum((identity.texture.rgb * identity.texture.skin_colour) @ matrix.T, 0.0) / skin
+        texture = np.ascontiguousarray(relative, dtype=np.float32)
+        small = (LIGHT_SIZE, LIGHT_SIZE)
+        frontal = frontal_reference(identity.references)
+        return PreparedReprojection(
+            texture=texture,
+            texture_small=np.asarray(cv2.resize(texture, small, interpolation=cv2.INTER_AREA), dtype=np.float32),
+            coverage=np.asarray(
+                cv2.resize(identity.texture.weight, small, interpolation=cv2.INTER_AREA), dtype=np.float32
+            ),
+            skin_colour=skin,
+            points=frontal.points,
+            eyes=reference_eyes(frontal, self._atlas.mesh),
+        )
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """A window of whole plate pixels around the face: nothing is resampled."""
+        points = face.points[:, :2]
+        reach = MARGIN * max(face.height, 1.0)
+        left, top = np.floor(points.min(axis=0) - reach).astype(int)
+        right, bottom = np.ceil(points.max(axis=0) + reach).astype(int) + 1
+        matrix = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]], dtype=np.float64)
+        return Warp(matrix, int(right - left), int(bottom - top))
+
+    def swap(self, crop: Crop, face: Face, prepared: PreparedReprojection, /) -> Crop:
+        """The identity's face on the crop; alpha is 0, and the crop's own bits stand, where nothing is changed."""
+        shift = np.array([crop.warp.matrix[0, 2], crop.warp.matrix[1, 2], 0.0], dtype=np.float32)
+        points = face.points + shift
+        clean = np.maximum(np.nan_to_num(crop.rgb, nan=0.0, posinf=65504.0, neginf=0.0), 0.0).astype(np.float32)
+        shaped = reshape_crop(clean, points, prepared.points, amount=self.options.reshape)
+        atlas, height = self._atlas, max(face.height, 1.0)
+        positions = atlas.mesh.positions(shaped.points)
+        seen = self._look(shaped.rgb, positions, prepared, height)
+        alpha_uv = self._alpha(seen, prepared)
+
+        raster = rasterise(positions, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
+        uv = raster.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
+        at_light = atlas.lookup(uv)
+        opening = _opening(shaped.points, ("eye_image_left", "eye_image_right"), raster, 0.004 * height)
+        read_at = follow_gaze(shaped.points, raster, uv, prepared.eyes, opening)
+        texture_at = read_at * np.float32(prepared.texture.shape[0]) - np.float32(0.5)
+        light = sample(seen.light, at_light)
+        swapped = sample(prepared.texture, texture_at) * light
+        skin = atlas.picture(seen.fit.skin)
+        swapped += self._highlights(shaped.rgb, raster, light, sample(skin, at_light), height)
+        # Teeth, tongue and darkness stay the plate's.
+        mouth = _opening(shaped.points, ("mouth",), raster, 0.005 * height)
+        alpha = sample(alpha_uv, at_light) * (1.0 - mouth)
+        return _compose(crop, shaped, raster, swapped, np.asarray(alpha, dtype=np.float32))
+
+    def _look(self, rgb: FloatArray, positions: FloatArray, prepared: PreparedReprojection, height: float) -> _Seen:
+        """Light, skin and what lies in front, in UV."""
+        atlas = self._atlas
+        facing = atlas.at_texels(atlas.mesh.normals(positions))[:, 2]
+        normals = atlas.at_texels(atlas.mesh.normals(positions, rounds=NORMAL_ROUNDS))
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+        spread = max(0.4, 0.5 * height / atlas.size)
+        shown = sample(blur(rgb, spread), atlas.at_texels(positions)[:, :2])
+        fit = fit_skin(shown, normals, facing, atlas)
+        rims = spectacle_rims(fit, atlas)
+        if not self.options.match_light:
+            flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
+            light = np.ascontiguousarray(flat, dtype=np.float32)
+        else:
+            light = self._light(shown, fit, facing, grow(rims, 0.01 * atlas.size), prepared)
+        return _Seen(fit=fit, facing=atlas.picture(normals[:, 2]), rims=rims, light=light)
+
+    def _light(
+        self, shown: FloatArray, fit: SkinFit, facing: FloatArray, rims: FloatArray, prepared: PreparedReprojection
+    ) -> FloatArray:
+        """Harmonic light plus half of the smooth difference that is left between plate and relit texture."""
+        atlas = self._atlas
+        shade = atlas.picture(fit.shade)
+        relit = np.maximum(prepared.texture_small * shade, 1e-4)
+        left_over = np.clip(np.log(np.maximum(atlas.picture(shown), 1e-4) / relit), -0.7, 0.7)
+        weight = atlas.picture(fit.skin * smoothstep(facing, 0.2, 0.5)) * prepared.coverage * (1.0 - rims)
+        weight = np.asarray(weight * (1.0 - feature_guard(atlas)) * (atlas.regions["edge"] > 0.05), dtype=np.float32)
+        sigma = RESIDUAL_SIGMA * atlas.size
+        total = blur(weight, sigma)
+        smooth = blur(left_over * weight[..., None], sigma) / np.maximum(total, 1e-4)[..., None]
+        smooth *= np.clip(total * 8.0, 0.0, 1.0)[..., None]
+        share = RESIDUAL_SHARE * np.clip(smooth, -RESIDUAL_LIMIT, RESIDUAL_LIMIT)
+        # Outside the mesh the last colour is carried on, so that sampling at the border does not darken.
+        inside = atlas.picture(np.ones(len(fit.skin), np.float32))
+        lit = shade * np.exp(share)
+        spread = blur(np.asarray(lit * inside[..., None], np.float32), 2.0) / np.maximum(blur(inside, 2.0), 1e-4)[..., None]
+        return np.asarray(np.where(inside[..., None] > 0.0, lit, spread), dtype=np.float32)
+
+    def _alpha(self, seen: _Seen, prepared: PreparedReprojection) -> FloatArray:
+        """(size, size) the swapper's matte in UV."""
+        atlas, options, size = self._atlas, self.options, self._atlas.size
+        row = (np.arange(size, dtype=np.float32) / size)[:, None]
+        # `edge` is 1 at 0.12 face heights inside the mesh.
+        soft_end = 0.03 + max(options.feather, 0.002) * 1.5 / 0.12
+        border = smoothstep(atlas.regions["edge"], 0.03, soft_end)
+        hair = np.zeros_like(border)
+        if options.holdout_hair:
+            middle = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.28, 0.34)
+            skin = blur(atlas.picture(seen.fit.skin), 0.006 * size)
+            hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - feature_guard(atlas)) * (1.0 - middle)
+            hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
+        coverage = prepared.coverage
+        rims = np.clip(blur(grow(seen.rims, 0.010 * size), 0.006 * size) * 1.5, 0.0, 1.0)
+        if options.holdout_glasses:
+            front = np.maximum(hair, blur(grow(seen.rims, 0.006 * size), 0.004 * size))
+        else:
+            front = hair * (1.0 - rims)
+            coverage = np.maximum(coverage, rims * smoothstep(atlas.regions["edge"], 0.03, 0.3))
+            border = np.maximum(border, rims * smoothstep(atlas.regions["edge"], 0.0, 0.2))
+        turned = smoothstep(seen.facing, 0.05, 0.3)
+        return np.asarray(border * coverage * turned * (1.0 - front), dtype=np.float32)
+
+    def _highlights(
+        self, rgb: FloatArray, raster: Raster, light: FloatArray, skin: FloatArray, height: float
+    ) -> FloatArray:
+        """(k, 3) the plate's own speculars: what stands over its fitted light, on and around skin."""
+        weights = np.asarray(LUMA, dtype=np.float32)
+        plate = blur(rgb, 0.004 * height)[raster.rows, raster.columns]
+        bright = plate @ weights
+        expected = np.maximum(light @ weights, 1e-6)
+        over = np.maximum(bright - HIGHLIGHT_FROM * expected, 0.0)
+        # The highlight's colour is the plate's minus the skin under it.
+        colour = np.maximum(plate - light, 0.0)
+        colour /= np.maximum(colour @ weights, 1e-6)[:, None]
+        near_skin = np.maximum(skin, smoothstep(bright / expected, 2.0, 4.0))
+        return np.asarray(colour * (over * near_skin)[:, None], dtype=np.float32)
+
+
+def _opening(points: FloatArray, loops: tuple[str, ...], raster: Raster, softness: float) -> FloatArray:
+    """(k,) 1 inside loops of landmarks at a raster's pixels, soft at the edge."""
+    return _filled(points, loops, raster.shape, softness)[raster.rows, raster.columns]
+
+
+def _filled(points: FloatArray, loops: tuple[str, ...], shape: tuple[int, int], softness: float) -> FloatArray:
+    """Loops of landmarks filled in a picture, drawn four times as large, with soft edges."""
+    height, width = shape
+    out = np.zeros(shape, dtype=np.float32)
+    for name in loops:
+        corners = points[list(LOOPS[name]), :2]
+        pad = int(np.ceil(4.0 * softness)) + 2
+        left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - pad, 0)
+        right = min(int(np.ceil(corners[:, 0].max())) + pad + 1, width)
+        bottom = min(int(np.ceil(corners[:, 1].max())) + pad + 1, height)
+        if right <= left or bottom <= top:
+            continue
+        large = np.zeros(((bottom - top) * 4, (right - left) * 4), dtype=np.uint8)
+        drawn = (corners - np.array([left, top]) + 0.5) * 4.0 - 0.5
+        cv2.fillPoly(large, [np.round(drawn * 16.0).astype(np.int32)], 255, shift=4)
+        region = cv2.resize(large, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+        soft = blur(region.astype(np.float32) / 255.0, max(softness, 0.3))
+        window = out[top:bottom, left:right]
+        np.maximum(window, soft, out=window)
+    return out
+
+
+def _compose(crop: Crop, shaped: Reshaped, raster: Raster, swapped: FloatArray, alpha: FloatArray) -> Crop:
+    """The face over the (reshaped) plate; alpha covers the face and what reshaping moved."""
+    rgb = crop.rgb.copy()
+    matte = raster.picture(alpha) * crop.alpha
+    if shaped.moved is None:
+        rgb[raster.rows, raster.columns] = np.where(alpha[:, None] > 0.0, swapped, rgb[raster.rows, raster.columns])
+        return Crop(rgb, np.asarray(matte, np.float32), crop.warp, crop.colour_space)
+    under = shaped.rgb
+    face = under.copy()
+    face[raster.rows, raster.columns] = swapped
+    mixed = under + matte[..., None] * (face - under)
+    total = np.maximum(matte, shaped.moved * crop.alpha)
+    rgb = np.where(total[..., None] > 0.0, mixed, rgb)
+    return Crop(np.asarray(rgb, np.float32), np.asarray(total, np.float32), crop.warp, crop.colour_space)

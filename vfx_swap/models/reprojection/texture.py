@@ -1,0 +1,257 @@
+"""The identity's skin in canonical UV: its own light taken out, only what the references really show.
+
+Per reference: light is fitted to skin and divided out; what is not skin (fringe, hat, spectacles) and what
+is seen too flat is dropped. References merge by how well each shows a texel; what none shows is mirrored
+from the other side, then filled smoothly, and its weight says so: there the plate is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.geometry.raster import rasterise
+from vfx_swap.geometry.sample import sample
+from vfx_swap.light.harmonics import LUMA
+from vfx_swap.models.facemesh.canonical import CanonicalMesh
+from vfx_swap.models.reprojection.atlas import Atlas, make_atlas
+from vfx_swap.models.reprojection.skin import (
+    SkinFit,
+    blur,
+    feature_guard,
+    fit_skin,
+    grow,
+    smoothstep,
+    spectacle_rims,
+)
+from vfx_swap.types import Reference, SkinTexture
+
+__all__ = ["TEXTURE_SIZE", "atlas_for", "build_texture", "frontal_reference"]
+
+TEXTURE_SIZE = 1024
+"""Side of the texture: about one texel a pixel for a face 900 px high."""
+NORMAL_ROUNDS = 30
+"""Smoothing of the normals that light is fitted to."""
+HIGHLIGHT = 0.3
+"""Log luminance over mean skin above which a reference's own highlight is compressed (softly, to +0.2)."""
+COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.2, 0.8
+"""Bounds, in log, on how far a texel's colour may stray from mean skin: skin, and lips and eyes."""
+SHADING_LIMIT = 0.5
+"""Bound on the log of broad shading that the light fit leaves in skin."""
+DETAIL_TARGET = 0.1
+"""Robust spread of fine log luminance of well photographed skin; contrast of a reference is drawn to it."""
+FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
+"""Blurs, as fractions of the side, that fill what no reference shows, finest first."""
+
+
+def atlas_for(mesh: CanonicalMesh, *, size: int) -> Atlas:
+    """The atlas of the canonical mesh, row 0 at the forehead."""
+    uv_down = np.stack([mesh.uv[:, 0], 1.0 - mesh.uv[:, 1]], axis=1).astype(np.float32)
+    return make_atlas(uv=uv_down, triangles=mesh.triangles, size=size)
+
+
+def frontal_reference(references: Sequence[Reference]) -> Reference:
+    """The reference that faces the camera most; its eyes are taken."""
+    return min(references, key=lambda r: abs(r.pose.yaw_degrees) + abs(r.pose.pitch_degrees))
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What one reference gives: relative log luminance and colour, and how far to trust it."""
+
+    luminance: FloatArray
+    colour: FloatArray
+    trust: FloatArray
+    coverage: FloatArray
+    skin_colour: FloatArray
+    pixels: float
+
+
+def build_texture(references: Sequence[Reference], *, mesh: CanonicalMesh, size: int = TEXTURE_SIZE) -> SkinTexture:
+    """Build the identity's skin texture.
+
+    Args:
+        references: photographs, one or more; more angles show more of the face.
+        mesh: the canonical mesh.
+        size: side of the texture in texels.
+
+    Raises:
+        ValueError: no reference.
+    """
+    if not references:
+        raise ValueError("a texture needs at least one reference")
+    atlas = atlas_for(mesh, size=size)
+    views = [_view(reference, atlas) for reference in references]
+    # The sharpest, best-seen reference leads; the power keeps several from averaging into mush.
+    weights = [view.trust**3 * np.float32(view.pixels**2) for view in views]
+    # Eyes look one way in each: one reference gives them.
+    frontal = frontal_reference(references)
+    elsewhere = 1.0 - np.clip(2.0 * blur(atlas.regions["eyes"], 0.01 * size), 0.0, 1.0)
+    weights = [w if r is frontal else w * elsewhere for w, r in zip(weights, references, strict=True)]
+    total = np.maximum(sum(weights, np.zeros((size, size), np.float32)), 1e-9)
+    luminance = sum((v.luminance * w for v, w in zip(views, weights, strict=True)), np.zeros_like(total)) / total
+    colour = sum(
+        (v.colour * w[..., None] for v, w in zip(views, weights, strict=True)),
+        np.zeros((size, size, 3), np.float32),
+    ) / total[..., None]
+    trust = np.max([view.trust for view in views], axis=0)
+    coverage = np.max([view.coverage for view in views], axis=0)
+    relative = np.exp(luminance[..., None] + colour).astype(np.float32)
+    filled = _fill(relative, trust, atlas)
+    skin_colour = np.mean([view.skin_colour for view in views], axis=0).astype(np.float32)
+    return SkinTexture(rgb=filled, weight=np.asarray(coverage, dtype=np.float32), skin_colour=skin_colour)
+
+
+def _view(reference: Reference, atlas: Atlas) -> _View:
+    positions = atlas.mesh.positions(reference.points)
+    texels = atlas.at_texels(positions)
+    facing = atlas.at_texels(atlas.mesh.normals(positions))[:, 2]
+    smooth = atlas.at_texels(atlas.mesh.normals(positions, rounds=NORMAL_ROUNDS))
+    smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-6)
+    height = float(np.linalg.norm(reference.points[10, :2] - reference.points[152, :2]))
+    shown = sample(_reduced(reference.rgb, height / atlas.size), texels[:, :2], cubic=True)
+    fit = fit_skin(shown, smooth, facing, atlas)
+
+    rims = _soft_rims(spectacle_rims(fit, atlas), atlas)
+    seen = _visible(positions, texels, facing, smooth[:, 2], reference, atlas)
+    shown_skin = _shown_skin(fit, atlas) * seen
+    trust = shown_skin * (1.0 - rims)
+    coverage = _coverage(shown_skin, atlas)
+    luminance, colour = _detail(shown, fit, trust, atlas)
+    core = fit.skin > 0.7
+    skin_colour = fit.shade[core].mean(axis=0) if core.any() else fit.shade.mean(axis=0)
+    return _View(
+        luminance=luminance,
+        colour=colour,
+        trust=np.asarray(trust, dtype=np.float32),
+        coverage=coverage,
+        skin_colour=skin_colour.astype(np.float32),
+        pixels=height,
+    )
+
+
+def _reduced(rgb: FloatArray, pixels_per_texel: float) -> FloatArray:
+    """The reference low-passed to what the texture can hold, so that large photographs do not alias."""
+    clean = np.maximum(np.nan_to_num(rgb, nan=0.0, posinf=1e4, neginf=0.0), 0.0).astype(np.float32)
+    return blur(clean, 0.5 * pixels_per_texel) if pixels_per_texel > 1.2 else clean
+
+
+def _visible(
+    positions: FloatArray,
+    texels: FloatArray,
+    facing: FloatArray,
+    smooth_facing: FloatArray,
+    reference: Reference,
+    atlas: Atlas,
+) -> FloatArray:
+    """(size, size) how well the reference's camera sees each texel: turned to it, and nothing in front."""
+    height, width = reference.rgb.shape[:2]
+    scale = min(1.0, 512.0 / max(height, width))
+    small = positions * np.float32(scale)
+    raster = rasterise(small, atlas.mesh.triangles, height=int(height * scale), width=int(width * scale))
+    depth = raster.picture(raster.depth, fill=np.inf)
+    face = max(float(np.ptp(small[:, 1])), 1.0)
+    at = np.round(texels[:, :2] * scale).astype(int)
+    inside = ((at >= 0) & (at < [depth.shape[1], depth.shape[0]])).all(axis=1)
+    at = np.clip(at, 0, [depth.shape[1] - 1, depth.shape[0] - 1])
+    hidden = texels[:, 2] * scale > depth[at[:, 1], at[:, 0]] + 0.03 * face
+    middle = smoothstep(atlas.region("edge"), 0.6, 1.0)
+    turned = np.maximum(smoothstep(facing, 0.25, 0.5), smoothstep(smooth_facing, 0.3, 0.5) * middle)
+    return atlas.picture(np.asarray(turned * inside * ~hidden, dtype=np.float32))
+
+
+def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
+    """(size, size) 1 where the reference shows skin or a feature, 0 on hair and hats.
+
+    The middle of the face below the brows' top is taken as face: hair seldom lies there, wrinkles do.
+    """
+    size = atlas.size
+    row = (np.arange(size, dtype=np.float32) / size)[:, None]
+    core = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.24, 0.29)
+    skin = blur(atlas.picture(fit.skin), 0.004 * size)
+    hair = (1.0 - smoothstep(skin, 0.35, 0.75)) * (1.0 - feature_guard(atlas)) * (1.0 - core)
+    inside = atlas.picture(np.ones(len(fit.skin), np.float32))
+    return np.asarray((1.0 - hair) * inside, dtype=np.float32)
+
+
+def _soft_rims(rims: FloatArray, atlas: Atlas) -> FloatArray:
+    return blur(grow(rims, 0.008 * atlas.size), 0.005 * atlas.size) * (1.0 - atlas.regions["eyes"])
+
+
+def _coverage(shown_skin: FloatArray, atlas: Atlas) -> FloatArray:
+    """The area a reference covers as a whole, soft at its border and without pinholes."""
+    size = atlas.size
+    side = 2 * int(0.02 * size) + 1
+    brush = np.ones((side, side), np.uint8)
+    solid = cv2.morphologyEx((shown_skin > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, brush)
+    solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, brush)
+    inner = cv2.distanceTransform(np.pad(solid, 1), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1] / size
+    return blur(smoothstep(inner.astype(np.float32), 0.0, 0.035), 0.01 * size)
+
+
+def _detail(
+    shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas
+) -> tuple[FloatArray, FloatArray]:
+    """Log luminance (size, size) and log colour (size, size, 3) over mean skin.
+
+    Luminance is the plain sum of the channels over that of the light: in saturated photographs the weak
+    channels hold grading and compression, not skin.
+    """
+    size = atlas.size
+    luminance = atlas.picture(np.log(np.clip(np.maximum(shown, 1e-4).sum(1) / fit.shade.sum(1), 0.02, 8.0)))
+    luminance = np.where(
+        luminance > HIGHLIGHT, HIGHLIGHT + 0.2 * np.tanh((luminance - HIGHLIGHT) / 0.2), luminance
+    ).astype(np.float32)
+    fine = luminance - _masked_blur(luminance[..., None], trust, 0.02 * size)[..., 0]
+    bare = (trust > 0.9) & (feature_guard(atlas) < 0.05)
+    spread = 1.4826 * float(np.median(np.abs(fine[bare]))) if bare.any() else DETAIL_TARGET
+    gain = float(np.clip((DETAIL_TARGET / max(spread, 1e-3)) ** 0.5, 0.75, 1.35))
+    luminance = luminance + np.float32(gain - 1.0) * fine
+    luminance += _held_low(luminance, trust, atlas)
+
+    logs = atlas.picture(np.log(np.clip(fit.relative, 0.02, 8.0)))
+    colour = logs - (logs @ np.asarray(LUMA, np.float32))[..., None]
+    # In the dark of lashes and folds colour is noise.
+    colour *= smoothstep(luminance, -1.6, -0.5)[..., None]
+    features = np.clip(atlas.regions["lips"] + atlas.regions["eyes"], 0.0, 1.0)[..., None]
+    smooth = _masked_blur(colour, trust, 0.01 * size)
+    sharp = _masked_blur(colour, np.maximum(trust, features[..., 0]), 0.004 * size)
+    mixed = smooth + (sharp - smooth) * features
+    bound = COLOUR_LIMIT + (FEATURE_COLOUR_LIMIT - COLOUR_LIMIT) * features
+    middle = np.median(colour[bare], axis=0) if bare.any() else np.zeros(3, np.float32)
+    return luminance, np.asarray(bound * np.tanh((mixed - middle) / bound), dtype=np.float32)
+
+
+def _held_low(luminance: FloatArray, trust: FloatArray, atlas: Atlas) -> FloatArray:
+    """What to add so that broad shading left in skin stays within SHADING_LIMIT: deep sockets, lens glare."""
+    low = _masked_blur(luminance[..., None], trust, 0.02 * atlas.size)[..., 0]
+    held = SHADING_LIMIT * np.tanh(low / SHADING_LIMIT)
+    return np.asarray((held - low) * (1.0 - feature_guard(atlas)), dtype=np.float32)
+
+
+def _masked_blur(values: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian mean of `values` (h, w, c) over what has weight (normalised convolution)."""
+    total = blur(np.ascontiguousarray(values * weight[..., None]), sigma)
+    total = total.reshape(values.shape)
+    return np.asarray(total / np.maximum(blur(weight, sigma), 1e-4)[..., None], dtype=np.float32)
+
+
+def _fill(relative: FloatArray, trust: FloatArray, atlas: Atlas) -> FloatArray:
+    """Texels without trust, from the mirrored side, then from their surroundings, finest first."""
+    size = atlas.size
+    mirrored, mirrored_trust = relative[:, ::-1], trust[:, ::-1] * 0.999
+    use_mirror = (1.0 - trust) * smoothstep(mirrored_trust, 0.5, 1.0) * (1.0 - feature_guard(atlas))
+    total = relative * trust[..., None] + mirrored * use_mirror[..., None]
+    cover = trust + use_mirror
+    eyes = np.clip(blur(atlas.regions["eyes"], 0.006 * size) * 3.0, 0.0, 1.0)
+    spread_from = trust * (1.0 - eyes * blur(1.0 - trust, 0.01 * size))
+    for sigma in FILL_SIGMAS:
+        mean = _masked_blur(relative, spread_from, sigma * size)
+        amount = (1.0 - cover) * np.clip(blur(spread_from, sigma * size) * 3.0, 0.0, 1.0)
+        total = total + mean * amount[..., None]
+        cover = cover + amount
+    return np.asarray(total / np.maximum(cover, 1e-3)[..., None], dtype=np.float32)
