@@ -119,6 +119,15 @@ def test_confidence_falls_when_half_is_covered(face_models: FaceModels, side: st
     assert seen is None or seen.confidence < 0.6 * _see(face_models, picture, face).confidence
 
 
+@pytest.mark.parametrize("columns", [slice(225, 512), slice(0, 225), slice(210, 512)])
+def test_half_a_face_at_the_edge_is_placed_and_doubted(face_models: FaceModels, columns: slice) -> None:
+    picture = astronaut()
+    whole = _see(face_models, picture)
+    half = _see(face_models, picture[:, columns])
+    assert _error(whole.points[:, :2], half.points[:, :2] + [columns.start or 0, 0]) < 0.04
+    assert half.confidence < 0.7 * whole.confidence
+
+
 def test_a_wall_is_not_a_face(face_models: FaceModels) -> None:
     picture = astronaut()
     face = face_models.detector.detect(image(picture))[0]
