@@ -145,7 +145,8 @@ def _write_crop(
     ]
     whole = ModelImage(read_portrait(identity))
     height = pictures[0].height
-    face = crop_at_200(whole, centre=_FACE_CENTRES[identity.name], width=400, height=400)
+    x, y, span = _HEADS[identity.name]
+    face = crop_at_200(whole, centre=(x, y), width=2 * span, height=2 * span)
     pictures.append(face.resize((height, height), Image.Resampling.LANCZOS))
     sheet = Image.new("RGB", (sum(picture.width for picture in pictures) + 16, height), (24, 24, 26))
     left = 0
@@ -156,16 +157,17 @@ def _write_crop(
     sheet.save(path)
 
 
-_FACE_CENTRES = {"collins": (224.0, 120.0), "hopper": (262.0, 180.0)}
-"""Where the face is in each portrait, in its own pixels."""
+_HEADS = {"collins": (224.0, 120.0, 190), "hopper": (258.0, 190.0, 330)}
+"""Centre x, y and side of a square about the head in each portrait, in its own pixels."""
 
 
 def _print(console: Console, found: dict[str, Metrics]) -> None:
+    console = Console(stderr=console.stderr, width=max(console.width, 140))
     table = Table(title="vfx-swap, engine reprojection", show_lines=False)
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     for name in found:
         table.add_column(name, justify="right")
-    table.add_column("good is")
+    table.add_column("good is", no_wrap=True)
     shown = {name: {row.key: row.value for row in metric_rows(metrics)} for name, metrics in found.items()}
     for key, known in PROTOCOLS.items():
         if any(key in values for values in shown.values()):

@@ -42,12 +42,12 @@ PROTOCOLS = {
     "distance_to_performer": _Protocol(
         "distance to the performer",
         lambda value: f"{value:.3f}",
-        "above the one to the identity by 0.2",
+        "0.2 above that",
         "the same from the swapped face to the plate's face in the same frame, both found from one detection",
     ),
     "landmark_error_percent": _Protocol(
-        "landmark error",
-        lambda value: f"{value:.2f} % of face height",
+        "landmark error, of face height",
+        lambda value: f"{value:.2f} %",
         "below 0.8 %",
         "mean distance in x and y between the 468 skin landmarks found anew on plate and swap, not aligned, over the "
         "distance from landmark 10 to 152",
@@ -59,27 +59,27 @@ PROTOCOLS = {
         "angle between the head rotations the landmarker finds on plate and swap",
     ),
     "seam_step_stops": _Protocol(
-        "seam step",
+        "seam step, swap less plate",
         lambda value: f"{value:+.3f} stops",
         "at or below 0.02",
         "mean gradient magnitude of log2 luminance over 1 % of face height, where the matte runs from 0.02 to 0.5, "
         "swap less plate",
     ),
     "seam_worst_stops": _Protocol(
-        "worst of the seam",
+        "seam at its worst",
         lambda value: f"{value:+.3f} stops",
         "below 0.15",
         "the same, 95th percentile along the edge; the worst frame's in a shot",
     ),
     "sharpness_ratio": _Protocol(
-        "sharpness",
-        lambda value: f"{value:.2f} x the plate's",
+        "sharpness, swap over plate",
+        lambda value: f"{value:.2f} x",
         "0.8 to 1.25",
         "standard deviation of log2 luminance between Gaussians of 0.4 % and 1.2 % of face height, matte above 0.9",
     ),
     "grain_ratio": _Protocol(
-        "grain",
-        lambda value: f"{value:.2f} x the plate's",
+        "grain, swap over plate",
+        lambda value: f"{value:.2f} x",
         "0.8 to 1.25",
         "median magnitude of Immerkaer's noise mask on log2 luminance, matte above 0.9",
     ),
