@@ -245,6 +245,40 @@ def test_a_movie_from_integer_stills(tmp_path: Path) -> None:
         assert movie.read(3).colour_hints.movie_transfer == "iec61966-2-1"
 
 
+@pytest.mark.parametrize(("name", "dtype"), [("o.%d.exr", np.float16), ("o.%d.png", np.uint16), ("o.%d.jpg", np.uint8)])
+def test_a_movie_into_stills(tmp_path: Path, name: str, dtype: type[np.generic]) -> None:
+    path = film(tmp_path / "x.mp4", codec="libx265", pixel_format="yuv420p10le", options=QUIET, count=4)
+    warnings = again(path, tmp_path / name, change=True)
+    assert warnings
+    with MovieReader(path) as movie:
+        plate = movie.read(2)
+    got = read_picture(tmp_path / (name % 2))
+    assert got.native_rgb.dtype == dtype
+    assert got.rgb()[15, 18] == pytest.approx((0.8, 0.2, 0.1), abs=0.02)
+    assert np.abs(got.rgb() - plate.rgb())[30:, 40:].max() < (0.02 if dtype == np.uint8 else 0.001)
+
+
+def test_avi_with_b_frames_is_refused_rather_than_guessed(tmp_path: Path) -> None:
+    # AVI has no presentation times: with B-frames the decoder's pictures come under wrong ones (4 showed 2).
+    with pytest.raises(UnsupportedImageError, match="AVI"):
+        MovieReader(film(tmp_path / "a.avi", options={"bf": "3"}))
+    with MovieReader(film(tmp_path / "b.avi", codec="mpeg4", options={"bf": "0", "q": "2"})) as movie:
+        assert [shown(movie.read(frame)) for frame in (1, 4, 24, 9)] == [1, 4, 24, 9]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("codec", ["h264", "hevc", "prores_422_hq"])
+def test_movies_of_few_frames(tmp_path: Path, count: int, codec: Any) -> None:
+    for frame in range(1, count + 1):
+        pixels = np.full((48, 64, 3), 10000 * frame, np.uint16)
+        save(tmp_path / f"n.{frame:04d}.png", (spec_of("RGB", pixels), pixels))
+    out = tmp_path / ("o.mov" if codec.startswith("prores") else "o.mp4")
+    again(tmp_path / "n.####.png", out, codec=codec)
+    with MovieReader(out) as movie:
+        assert len(movie.frames) == count
+        assert movie.read(count).rgb()[5, 5] == pytest.approx(10000 * count / 65535, abs=0.01)
+
+
 def test_what_a_movie_cannot_be(tmp_path: Path) -> None:
     half_exr(tmp_path / "n.1001.exr")
     light = open_plate(tmp_path / "n.####.exr")

@@ -29,9 +29,10 @@ __all__ = ["MOVIE_CODECS", "MovieCodec", "MovieWriter"]
 MovieCodec: TypeAlias = Literal["h264", "hevc", "prores_422_hq", "prores_4444"]
 MOVIE_CODECS: tuple[MovieCodec, ...] = ("h264", "hevc", "prores_422_hq", "prores_4444")
 
+# x265 leaves decoding times unset in movies of one or two frames when it may reorder them, and mp4 refuses that.
 _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "h264": ("libx264", {"crf": "12", "preset": "medium"}),
-    "hevc": ("libx265", {"crf": "12", "preset": "medium", "x265-params": "log-level=error"}),
+    "hevc": ("libx265", {"crf": "12", "preset": "medium", "x265-params": "log-level=error:bframes=0"}),
     "prores_422_hq": ("prores_ks", {"profile": "3", "vendor": "apl0"}),
     "prores_4444": ("prores_ks", {"profile": "4", "vendor": "apl0", "alpha_bits": "16"}),
 }

@@ -35,6 +35,7 @@ _AHEAD = 48
 """Frames to decode on rather than seek, when the frame asked for is only a little further."""
 _REPACK = {"uyvy422": "yuv422p", "yuyv422": "yuv422p", "nv12": "yuv420p", "p010le": "yuv420p10le"}
 """Formats that hold the same samples in another order."""
+_CONVERT = "Convert it to mp4 or mov"
 _RESERVED, _UNSPECIFIED = 0, 2
 _FULL = 2
 
@@ -110,7 +111,13 @@ class MovieReader:
             decoded = self._decode(self._pts[frame - FIRST_FRAME])
         except self._fault as error:
             raise UnreadableImageError(f"frame {frame} does not decode: {error}", where=self.path) from error
-        if decoded is None or decoded.is_corrupt:
+        if decoded is None:
+            raise UnreadableImageError(
+                f"frame {frame} is not at the time the file gives for it",
+                where=self.path,
+                mend=_CONVERT,
+            )
+        if decoded.is_corrupt:
             raise UnreadableImageError(f"frame {frame} is damaged", where=self.path, mend="Copy or export it again")
         return _picture(self.path, self._container.streams.video[0], decoded)
 
@@ -135,6 +142,10 @@ class MovieReader:
         """Times of all frames, and of those from which decoding can begin, both rising."""
         stream = self._container.streams.video[0]
         announced = int(stream.frames)
+        if self._container.format.name == "avi" and stream.codec_context.has_b_frames:
+            raise UnsupportedImageError(
+                "is an AVI with B-frames, which holds no times to find frames by", where=self.path, mend=_CONVERT
+            )
         packets: list[tuple[int | None, bool, bool]] = []
         try:
             # The last packet is empty: it flushes the decoder.
@@ -155,9 +166,7 @@ class MovieReader:
         kept = [pts for pts, _, discard in packets if not discard]
         times = [pts for pts in kept if pts is not None]
         if len(times) < len(kept) or len(set(times)) < len(times):
-            raise UnsupportedImageError(
-                "its frames have no times of their own", where=self.path, mend="Convert it to mp4 or mov"
-            )
+            raise UnsupportedImageError("its frames have no times of their own", where=self.path, mend=_CONVERT)
         if not times:
             raise UnreadableImageError("holds no frame", where=self.path, mend="Export it again")
         return sorted(times), sorted(pts for pts, key, _ in packets if key and pts is not None)
