@@ -64,6 +64,14 @@ def test_an_unexpected_error_is_an_apology_without_a_traceback(capsys: pytest.Ca
     assert "Traceback" not in err
 
 
+def test_what_to_do_about_a_list_of_failures_stands_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = [errors.FrameFailure(1001, "truncated"), errors.FrameFailure(1002, "empty")]
+    with pytest.raises(typer.Exit), running(json=False, debug=False):
+        raise errors.FramesFailedError(failures, where="sh", mend="Mend them")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["error: sh: 2 frames failed:", "  frame 1001: truncated", "  frame 1002: empty", "Mend them"]
+
+
 def test_with_debug_an_unexpected_error_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit), running(json=False, debug=True):
         raise ZeroDivisionError("division by zero")

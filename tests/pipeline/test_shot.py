@@ -277,6 +277,18 @@ def test_killed_in_mid_shot_then_resumed_is_the_bits_of_one_run(tmp_path: Path) 
     assert not list(out.glob("*.jsonl"))
 
 
+def test_what_a_killed_render_left_half_written_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    old, young, other = (out / name for name in (".swap.0002.99.tmp.exr", ".swap.0003.98.tmp.exr", ".mine.tmp.exr"))
+    for path in (old, young, other):
+        path.write_bytes(b"half")
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    render(make_shot(tmp_path))
+    assert [path.exists() for path in (old, young, other)] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [

@@ -160,7 +160,7 @@ class _Watcher:
             self._console.note(f"{event.what}:{at} {event.message}")
         elif event.what == "note":
             self._console.note(event.message)
-        if event.total > 0 and event.what not in ("warning", "note"):
+        if event.total > 0 and event.what in ("frame", "skipped", "failed"):
             self._show(event, rate, left)
 
     def _tell_program(self, event: ProgressEvent, rate: float | None, left: float | None) -> None:

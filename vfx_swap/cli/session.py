@@ -24,7 +24,7 @@ from vfx_swap.errors import FramesFailedError, SettingsError, VfxSwapError
 __all__ = ["STOPPED_EXIT", "DebugOption", "JsonOption", "MissingFrames", "report_error", "running", "stop_requests"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout; text on stderr.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 MissingFrames: TypeAlias = Literal["error", "hold", "black"]
 
@@ -88,7 +88,13 @@ def report_error(console: Console, error: VfxSwapError) -> int:
             {"key": one.key, "what": one.what, "mend": one.mend, "line": one.line} for one in error.problems
         ]
     console.event("error", **fields)
-    console.note(f"error: {error}")
+    if console.debug:
+        console.note("".join(traceback.format_exception(error)).rstrip())
+    if "\n" in error.what and error.mend is not None:  # a list: what to do about it stands below
+        at = "" if error.where is None else f"{error.where}: "
+        console.note(f"error: {at}{error.what}\n{error.mend}")
+    else:
+        console.note(f"error: {error}")
     return error.exit_code
 
 

@@ -50,6 +50,8 @@ __all__ = [
 HEADER_NAME = "vfx_swap/render"
 QUEUE_DEPTH = 2
 """Frames read ahead, and frames waiting to be written: enough to hide the disk, little memory."""
+STALE_SECONDS = 600.0
+"""Age from which a temporary file belongs to nobody: no frame takes so long to write."""
 FATAL = (CannotRunError, DiskFullError, RefusedError)
 """Errors that every later frame would meet too: they end the render."""
 
@@ -97,18 +99,15 @@ class RenderPlan:
     """True renders frames even where their output is current."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameOutcome:
     """What became of one frame."""
 
     frame: int
     row: FrameRow | None
     """Its row in the log; None when it was skipped because its output is current."""
-
-    @property
-    def failed(self) -> bool:
-        """True when nothing was written."""
-        return self.row is not None and self.row.error is not None
+    error: Exception | None = None
+    """What went wrong, where something did."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +199,18 @@ def _keep_written(writes: deque[tuple[int, _Write]], log: RenderLog) -> None:
                 log.append(row)
 
 
+def remove_stale(output: Output) -> None:
+    """Remove half-written frames that a killed render left, once nobody can be writing them any more."""
+    pattern = output.pattern
+    begins, ends = f".{pattern.prefix}", f".tmp{pattern.extension}"
+    with suppress(OSError):
+        for path in pattern.folder.iterdir():
+            if path.name.startswith(begins) and path.name.lower().endswith(ends):
+                with suppress(OSError):
+                    if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                        path.unlink()
+
+
 def is_current_movie(plan: RenderPlan, rows: Mapping[int, FrameRow], *, cancelled: Cancelled) -> bool:
     """Whether a movie on disk is what a render would give: one frame that differs makes all of it anew."""
     if plan.overwrite or not all(number in rows and rows[number].output_digest for number in plan.frames):
@@ -260,7 +271,6 @@ def _swap(plan: RenderPlan, number: int, read: _Read) -> _Swapped:
             swapper=one.swapper,
             prepared=one.prepared,
             strength=one.strength,
-            reshape=one.reshape,
         )
         for one in plan.cast
         if number in one.track.faces
@@ -324,20 +334,21 @@ def _write(plan: RenderPlan, number: int, swapped: _Swapped) -> FrameRow:
 
 def _settle(plan: RenderPlan, number: int, writing: _Write, *, log: RenderLog) -> FrameOutcome:
     """Wait for a frame and put it on record."""
+    failure: Exception | None = None
     try:
         row = writing.result()
     except FATAL:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it was, it is this frame's failure and is named
-        row = _failed_row(plan, number, error)
+        row, failure = _failed_row(plan, number, error), error
     if row is not None:
         log.append(row)
-    return FrameOutcome(number, row)
+    return FrameOutcome(number, row, failure)
 
 
 def _failed_row(plan: RenderPlan, number: int, error: Exception) -> FrameRow:
     path = plan.output.path(number)
-    reason = str(error) if isinstance(error, VfxSwapError) else f"{type(error).__name__}: {error}"
+    reason = str(error) if isinstance(error, VfxSwapError) else f"{type(error).__name__}: {error}".rstrip(": ")
     if path.exists() and not isinstance(error, OutputError):
         reason += f" (the file {path.name} from an earlier render is still there)"
     return FrameRow(

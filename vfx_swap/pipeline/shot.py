@@ -29,6 +29,7 @@ from vfx_swap.pipeline.render_frames import (
     RenderPlan,
     SwapFrame,
     is_current_movie,
+    remove_stale,
     render_frames,
 )
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
@@ -155,6 +156,7 @@ def render_shot(
             what = "a plate of float light does not fit into a movie"
             raise UnsupportedImageError(what, where=shot.output, mend="Write EXR")
         log = stack.enter_context(RenderLog(folder=output.path(plate.frames[0]).parent, name=shot.name))
+        remove_stale(output)
         stack.enter_context(output)  # after the log: a movie is finished before the log is merged
         models = stack.enter_context(ModelsOnDemand(tools.load_models))
         path = log.folder / f"{shot.name}.tracks.json"
@@ -293,6 +295,7 @@ class _Tally:
     rendered: list[FrameRow] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     failures: list[FrameFailure] = field(default_factory=list)
+    first_error: Exception | None = None
 
     @property
     def count(self) -> int:
@@ -306,6 +309,7 @@ class _Tally:
             told.progress(ProgressEvent("render", "skipped", self.count, total, number))
         elif row.error is not None:
             self.failures.append(FrameFailure(number, row.error))
+            self.first_error = self.first_error or outcome.error
             told.progress(ProgressEvent("render", "failed", self.count, total, number, row.error))
         else:
             self.rendered.append(row)
@@ -337,7 +341,7 @@ def _render(plan: RenderPlan, log: RenderLog, tracks: Path, told: _Told, cancell
         mend = "Mend what is named and run again: only these frames are rendered"
         if plan.output.is_movie:
             mend = "No movie was written: it would lack these frames. Mend what is named and run again"
-        raise FramesFailedError(tally.failures, where=plan.shot.name, mend=mend)
+        raise FramesFailedError(tally.failures, where=plan.shot.name, mend=mend) from tally.first_error
     if plan.output.is_movie and tally.rendered:
         plan.output.close()
         digest = file_sha256(plan.output.path(plan.frames[0]))
