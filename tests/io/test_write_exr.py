@@ -21,6 +21,10 @@ PRIMARIES = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)
 HEADER: dict[str, Any] = {
     "chromaticities": ("float[8]", PRIMARIES),
     "smpte:TimeCode": ("timecode", (18088279, 0)),
+    "smpte:KeyCode": ("keycode", (1, 2, 3, 4, 5, 4, 64)),
+    "vendor/rate": ("rational", (24000, 1001)),
+    "vendor/box": ("box2i", (0, 1, 30, 40)),
+    "vendor/ünï": "línea\nnueva",
     "worldToCamera": ("matrix44f", tuple(float(n) for n in range(16))),
     "vendor/shot": "sq010_sh0020",
     "vendor/take": 7,

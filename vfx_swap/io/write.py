@@ -191,8 +191,11 @@ def _same_structure(part: OutPart, spec: Spec, target: Path) -> None:
     size = (part.spec.width, part.spec.height, part.spec.x, part.spec.y)
     if not same or size[:2] != (spec.width, spec.height):
         raise OutputError(f"was written as {got}, not as {wanted}", where=target)
-    if size[2:] != (spec.x, spec.y) and format_of(target) == "openexr":
-        raise OutputError(f"data window at {spec.x, spec.y}, not {size[2:]}", where=target)
+    windows = [
+        (each.x, each.y, each.full_x, each.full_y, each.full_width, each.full_height) for each in (part.spec, spec)
+    ]
+    if windows[0] != windows[1] and format_of(target) == "openexr":
+        raise OutputError(f"has windows {windows[1]}, not {windows[0]}", where=target)
 
 
 _NUMPY_NAMES = {
