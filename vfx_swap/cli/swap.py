@@ -33,7 +33,7 @@ def swap(
     colour_space: Annotated[str | None, typer.Option(metavar="NAME", help="The plate's OCIO colour space.")] = None,
     missing: Annotated[MissingFrames, typer.Option(help="What a missing frame becomes.")] = "error",
     layer: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Extra EXR layer: matte, patch or stmap; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME", help="Extra EXR layer: matte or patch; repeatable.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
     json: JsonOption = False,

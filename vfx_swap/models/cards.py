@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeAlias
 
@@ -83,8 +82,10 @@ class GraphSpec(_Table):
 
 
 class PictureSpec(_Table):
-    """How a picture is handed to the model: values in [0, 1] become `low + value * (high - low)`, then
-    `(x - mean) / std` per channel where these are given."""
+    """How a picture is handed to the model.
+
+    Values in [0, 1] become `low + value * (high - low)`, then `(x - mean) / std` per channel where given.
+    """
 
     order: Literal["RGB", "BGR"] = "RGB"
     layout: Literal["NCHW", "NHWC", "HWC"] = "NCHW"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from vfx_swap.models.cards import Card
 from vfx_swap.models.protocols import Detector, Landmarker, Recogniser
@@ -51,7 +51,7 @@ class FaceModels:
     digests: Mapping[str, str]
     """Card id/file name -> sha256 of every file loaded; part of what a result depends on."""
 
-    def __enter__(self) -> FaceModels:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,7 +103,9 @@ def load_face_models(
     Args:
         device: `cpu`, `cuda` or `cuda:N`. Of the default models the detector alone knows GPUs.
         threads: threads of one operator.
-        detector: id of its card; None: the default. Likewise the next two.
+        detector: id of its card; None: the default.
+        landmarker: id of its card; None: the default.
+        recogniser: id of its card; None: the default.
         registry: cards and code; None: those that come with the package.
         folders: where files are looked for before the packages; None: `model_folders()`.
 

@@ -73,7 +73,7 @@ def similarity_roll(points: NDArray[np.floating]) -> float:
 
 
 def cut_upright(
-    rgb: FloatArray, *, centre: NDArray[np.floating], side: float, roll_degrees: float, size: int
+    rgb: FloatArray, *, centre: NDArray[np.floating], side: float, roll_degrees: float, size: int, grey_outside: bool = False
 ) -> tuple[FloatArray, Matrix]:
     """A square piece of the picture in which a face of that roll stands upright, and the way back.
 
@@ -84,7 +84,7 @@ def cut_upright(
         roll_degrees: clockwise roll of the face, taken out.
         size: side of the result in pixels.
 
-    Outside the picture the border repeats. When the piece shrinks by more than two, the picture is
+    Outside the picture the border repeats, or all is middle grey when `grey_outside`. When the piece shrinks by more than two, the picture is
     area-averaged first, so that nothing aliases.
     """
     scale = size / side
@@ -107,5 +107,7 @@ def cut_upright(
     inverse = np.linalg.inv(np.vstack([to_picture, [0, 0, 1]]))
     matrix = (inverse @ np.vstack([back, [0, 0, 1]]))[:2]
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    piece = cv2.warpAffine(region, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    border = cv2.BORDER_CONSTANT if grey_outside else cv2.BORDER_REPLICATE
+    grey = (0.5, 0.5, 0.5)
+    piece = cv2.warpAffine(region, matrix, (size, size), flags=how, borderMode=border, borderValue=grey)
     return np.clip(piece, 0.0, 1.0).astype(np.float32), back

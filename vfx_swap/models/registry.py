@@ -118,7 +118,8 @@ class Registry:
         architecture = self.architectures.get(card.architecture)
         if architecture is None or architecture.task != card.task:
             raise UsageError(
-                f"the model card {card.id!r} names the architecture {card.architecture!r} for {card.task!r}, which is not here",
+                f"the model card {card.id!r} names the architecture {card.architecture!r} for {card.task!r}, "
+                "which is not here",
                 mend=f"Known: {', '.join(sorted(self.architectures)) or 'none'}",
             )
         return architecture

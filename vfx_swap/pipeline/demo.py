@@ -19,6 +19,7 @@ import numpy as np
 from vfx_swap import __version__
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig
+from vfx_swap.errors import CancelledError
 from vfx_swap.io.atomic import atomic_write
 from vfx_swap.models.default import FaceModels
 from vfx_swap.pipeline.consent import public_domain_consent
@@ -36,6 +37,8 @@ from vfx_swap.types import Embedding, Frame, Identity
 
 __all__ = ["DemoReport", "run_demo"]
 
+_SHOT_NAME = "demo.shot.toml"
+_IDENTITY = Path("identities") / "hopper.identity"
 _SHOT_FILE = """\
 schema = "vfx_swap/shot.1"
 name = "demo"
@@ -85,12 +88,13 @@ def run_demo(
         tools: what the render works with.
 
     Raises:
+        CancelledError: stopped; what is written stays.
         VfxSwapError: as `render_shot` does.
     """
     start = time.perf_counter()
     out = out.absolute()
-    plate = _make_plate(out, frames=frames, size=size, progress=progress)
-    shot_file = out / "demo.shot.toml"
+    plate = _make_plate(out, frames=frames, size=size, progress=progress, cancelled=cancelled)
+    shot_file = out / _SHOT_NAME
     settings = _SHOT_FILE.format(first=plate.frames[0], last=plate.frames[-1])
     _write_text(shot_file, settings)
     config = tools.load_config()
@@ -112,24 +116,9 @@ def run_demo(
             config=config,
             identity=identity.embeddings.get(models.recogniser.id),
             progress=progress,
+            cancelled=cancelled,
         )
-    report = DemoReport(
-        page=out / "index.html",
-        contact_sheet=out / "contact_sheet.png",
-        movie=out / "before_after.mp4",
-        quality_file=out / "quality.json",
-        shot_file=shot_file,
-        plate=plate.pattern,
-        output=rendered.output,
-        identity=out / "identities" / "hopper.identity",
-        tracks=rendered.tracks,
-        log=rendered.log,
-        frames=len(plate.frames),
-        size=size,
-        seconds=time.perf_counter() - start,
-        quality=quality,
-        warnings=rendered.warnings,
-    )
+    report = _report(out, plate, rendered, size=size, quality=quality)
     _write_quality(report, rows)
     progress(ProgressEvent("demo", "note", message="writing the contact sheet, the movie and the page"))
     write_demo_pictures(report, seen=seen, config=config, blurred_frame=plate.blurred_frame, settings=settings)
@@ -137,11 +126,32 @@ def run_demo(
     return dataclasses.replace(report, seconds=time.perf_counter() - start)
 
 
-def _make_plate(out: Path, *, frames: int, size: tuple[int, int], progress: Progress) -> DemoShot:
+def _report(out: Path, plate: DemoShot, rendered: ShotReport, *, size: tuple[int, int], quality: Metrics) -> DemoReport:
+    return DemoReport(
+        page=out / "index.html",
+        contact_sheet=out / "contact_sheet.png",
+        movie=out / "before_after.mp4",
+        quality_file=out / "quality.json",
+        shot_file=out / _SHOT_NAME,
+        plate=plate.pattern,
+        output=rendered.output,
+        identity=out / _IDENTITY,
+        tracks=rendered.tracks,
+        log=rendered.log,
+        frames=len(plate.frames),
+        size=size,
+        seconds=0.0,
+        quality=quality,
+        warnings=rendered.warnings,
+    )
+
+
+def _make_plate(out: Path, *, frames: int, size: tuple[int, int], progress: Progress, cancelled: Cancelled) -> DemoShot:
     progress(ProgressEvent("demo", "note", message="making the plate from a public-domain portrait"))
     progress(ProgressEvent("demo", "started", 0, frames))
 
     def drawn(done: int, total: int) -> None:
+        _stop_if(cancelled)
         progress(ProgressEvent("demo", "frame", done, total))
 
     return make_demo_shot(out / "plate", frames=frames, width=size[0], height=size[1], progress=drawn)
@@ -159,7 +169,7 @@ def _make_identity(
         config=config,
         texture_builder=texture_builder() if texture is None else texture,
     )
-    return save_identity(identity, out / "identities" / "hopper.identity")
+    return save_identity(identity, out / _IDENTITY)
 
 
 def _frames_to_show(plate: DemoShot) -> Sequence[int]:
@@ -177,6 +187,7 @@ def _measure(
     config: ColourConfig,
     identity: Embedding | None,
     progress: Progress,
+    cancelled: Cancelled,
 ) -> tuple[Metrics, tuple[FrameQuality, ...]]:
     total = len(plate.frames)
 
@@ -184,7 +195,8 @@ def _measure(
         pairs = read_pairs(
             plate.pattern, report.output, frames=plate.frames, config=config, colour_space=DEMO_COLOUR_SPACE
         )
-        for done, (before, after, matte) in enumerate(pairs):
+        for done, (before, after, matte) in enumerate(pairs, start=1):
+            _stop_if(cancelled)
             progress(ProgressEvent("qc", "frame", done, total, before.number))
             seen.numbers.append(before.number)
             rows, columns = np.flatnonzero(matte.any(axis=1)), np.flatnonzero(matte.any(axis=0))
@@ -216,6 +228,13 @@ def _write_quality(report: DemoReport, rows: Sequence[FrameQuality]) -> None:
 def _write_text(path: Path, text: str) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _stop_if(cancelled: Cancelled) -> None:
+    if cancelled():
+        raise CancelledError(
+            "the demo was stopped", mend="Run the same command again: frames already rendered are kept"
+        )
 
 
 def _local_today() -> date:

@@ -25,6 +25,7 @@ from vfx_swap.errors import CannotRunError, DiskFullError, InputError, OutputErr
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.progress import Cancelled
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
+from vfx_swap.pipeline.swap import CastFace
 from vfx_swap.settings import file_sha256
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from vfx_swap.io.outputs import Output
     from vfx_swap.io.picture import Picture
     from vfx_swap.io.plates import Plate
-    from vfx_swap.pipeline.swap import CastFace
     from vfx_swap.settings import Shot
     from vfx_swap.types import Frame, SwapResult, Track
 
@@ -260,8 +260,6 @@ def _swap_and_write(plan: RenderPlan, number: int, reading: Future[_Read], write
 
 
 def _swap(plan: RenderPlan, number: int, read: _Read) -> _Swapped:
-    from vfx_swap.pipeline.swap import CastFace
-
     start = time.perf_counter()
     frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space)
     cast = [
@@ -295,13 +293,9 @@ def _layers(plan: RenderPlan, matte: FloatArray, result: SwapResult | None) -> d
     if "matte" in wanted:
         mattes = {} if result is None else result.track_mattes
         layers |= {f"matte.{one.track.id}.A": mattes.get(one.track.id, zero) for one in plan.cast}
-    for layer, channels in (("patch", "RGBA"), ("stmap", "RG")):
-        if layer in wanted:
-            pixels = None if result is None else getattr(result, layer, None)
-            planes = [zero] * len(channels) if pixels is None else [pixels[..., i] for i in range(len(channels))]
-            layers |= {
-                f"{layer}.{name}": np.ascontiguousarray(plane) for name, plane in zip(channels, planes, strict=True)
-            }
+    if "patch" in wanted:
+        patch = None if result is None else result.patch
+        layers |= {f"patch.{name}": zero if patch is None else patch[..., i].copy() for i, name in enumerate("RGBA")}
     return layers
 
 

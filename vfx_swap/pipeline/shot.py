@@ -268,6 +268,7 @@ def _prepare_cast(
 def _base_digest(shot: Shot, engine: Engine, config: ColourConfig, plate: ShotPlate) -> str:
     extra = {
         "revision": str(RENDER_REVISION),
+        "shot": shot.name,  # seeds the grain
         "engine": engine.id,
         "ocio": config.digest,
         "colour_space": plate.colour_space,

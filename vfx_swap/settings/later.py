@@ -15,6 +15,7 @@ LATER: Mapping[str, str] = {
     "lighting.light": "added lights are not in this version yet",
     "matte.holdout=glasses": "holding out glasses is not in this version yet",
     "matte.holdout=hand": "holding out hands is not in this version yet",
+    "write.layers=stmap": "STMap layers are not in this version yet",
     "write.layers=regions": "region mattes are not in this version yet",
     "write.layers=cryptomatte": "Cryptomatte is not in this version yet",
 }

@@ -33,8 +33,12 @@ ACCEPT = 0.5
 """Lowest score of a face."""
 GOOD = 0.7
 """A picture whose best face scores lower is also looked at turned by 90, 180 and 270 degrees."""
+TILTED = 50.0
+"""A face that leans more than this many degrees in the picture looked at is looked for in a turned one."""
 OVERLAP = 0.4
 """Boxes that overlap more (intersection over union) are one face."""
+INSIDE = 0.75
+"""A box of which this share lies in another is the same face, seen at another scale."""
 _CELL = 4
 _SIDE = 32
 
@@ -49,32 +53,36 @@ class CenterFaceDetector:
     def detect(self, image: ModelImage, /) -> Sequence[Detection]:
         """All faces, best score first; empty when there is none. Heads at any roll angle.
 
-        The picture is first looked at with its long side at 640 pixels. A second look at up to 1600 pixels
-        follows where nothing was found or a face is small; looks turned by quarter turns follow where no
-        face is certain or one appears upside down.
+        The picture is first looked at with its long side at 640 pixels; looks turned by quarter turns follow
+        where no face is certain or one leans. A second look at up to 1600 pixels follows where nothing was
+        found or a face is small. So a small head that hangs upside down beside an upright one may be missed.
         """
         rgb = image.rgb
         long_side = max(rgb.shape[:2])
-        if min(rgb.shape[:2]) < 1:
-            return ()
-        first_scale = FIRST_LOOK / long_side if long_side > FIRST_LOOK else min(2.0, FIRST_LOOK / long_side)
-        found = self._look_turned(rgb, scale=first_scale)
-        second_scale = min(1.0, SECOND_LOOK / long_side)
+        first_scale = min(2.0, FIRST_LOOK / long_side)
+        found = self._look_at_scale(rgb, scale=first_scale, all_turns=False)
         small = [face for face in found if face.height * first_scale < SMALL_FACE]
+        second_scale = min(1.0, SECOND_LOOK / long_side)
         if (not found or small) and second_scale > first_scale * 1.2:
-            found = keep_best([*found, *self._look_turned(rgb, scale=second_scale)])
+            leaning = any(abs(similarity_roll(face.points)) > TILTED for face in small)
+            second = self._look_at_scale(rgb, scale=second_scale, all_turns=leaning, may_turn=leaning)
+            large = [face for face in found if face.height * first_scale >= SMALL_FACE]
+            found = _add_others(keep_best([*large, *second]), small)
         return found
 
-    def _look_turned(self, rgb: FloatArray, *, scale: float) -> list[Detection]:
-        """Faces at one scale; quarter turns only when upright looking leaves a doubt."""
+    def _look_at_scale(
+        self, rgb: FloatArray, *, scale: float, all_turns: bool, may_turn: bool = True
+    ) -> list[Detection]:
+        """Faces at one scale; quarter turns when all are asked for, or when looking upright leaves a doubt."""
         small, back = resize(rgb, scale=scale)
-        found = self._look(small, back=back, turns=0)
+        found = keep_best(self._look(small, back=back, turns=0))
         best = max((face.score for face in found), default=0.0)
-        tilted = any(abs(similarity_roll(face.points)) > 60.0 for face in found)
-        if best < GOOD or tilted:
-            for turns in (1, 2, 3):
-                found += self._look(small, back=back, turns=turns)
-        return keep_best(found)
+        leaning = [face for face in found if abs(similarity_roll(face.points)) > TILTED]
+        if all_turns or (may_turn and (best < GOOD or leaning)):
+            upright = [face for face in found if abs(similarity_roll(face.points)) <= TILTED]
+            turned = [face for turns in (1, 2, 3) for face in self._look(small, back=back, turns=turns)]
+            found = _add_others(keep_best([*upright, *turned]), leaning)
+        return found
 
     def _look(self, small: FloatArray, *, back: Matrix, turns: int) -> list[Detection]:
         """Faces in the picture turned clockwise, in pixels of the whole picture."""
@@ -85,6 +93,9 @@ class CenterFaceDetector:
         outputs = self._session.run(["537", "538", "539", "540"], {"input.1": padded})
         faces = []
         for box, points, score in decode(*outputs, width=width, height=height):
+            # A face that leans here stands upright, and is seen better, in another turn.
+            if turns and abs(similarity_roll(points)) > TILTED:
+                continue
             corners = np.array([[box[0], box[1]], [box[2], box[3]]])
             corners = apply(back, apply(turn_back, corners))
             low, high = corners.min(axis=0), corners.max(axis=0)
@@ -138,9 +149,15 @@ def keep_best(faces: Sequence[Detection]) -> list[Detection]:
     kept: list[Detection] = []
     # Ties are broken by place, so that the order does not depend on the order of looking.
     for face in sorted(faces, key=lambda face: (-face.score, *face.box.tolist())):
-        if all(_overlap(face.box, other.box) <= OVERLAP for other in kept):
+        if not any(_same(face.box, other.box) for other in kept):
             kept.append(face)
     return kept
+
+
+def _add_others(faces: list[Detection], doubtful: Sequence[Detection]) -> list[Detection]:
+    """The faces, and of the doubtful ones those that overlap none of them; best score first."""
+    others = [face for face in doubtful if not any(_same(face.box, other.box) for other in faces)]
+    return keep_best([*faces, *others])
 
 
 def load_centerface(card: Card, files: Mapping[str, Path], options: LoadOptions) -> CenterFaceDetector:
@@ -162,9 +179,9 @@ def load_centerface(card: Card, files: Mapping[str, Path], options: LoadOptions)
     return CenterFaceDetector(id=card.id, session=session)
 
 
-def _overlap(one: FloatArray, other: FloatArray) -> float:
-    """Intersection over union of two boxes."""
+def _same(one: FloatArray, other: FloatArray) -> bool:
+    """True when two boxes overlap so much that they hold one face, or one lies in the other."""
     low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
     both = float(np.prod(np.maximum(high - low, 0.0)))
-    areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))
-    return both / (areas - both) if areas > both else 1.0
+    area, other_area = float(np.prod(one[2:] - one[:2])), float(np.prod(other[2:] - other[:2]))
+    return both > OVERLAP * (area + other_area - both) or both > INSIDE * min(area, other_area)

@@ -1,6 +1,6 @@
 """How far to trust a face's landmarks.
 
-The network reports no such number, so it is put together from four things measured on the two public-domain
+The network reports no such number, so it is put together from five things measured on the two public-domain
 portraits (skimage's astronaut, matplotlib's grace_hopper) sharp, blurred and half covered:
 
 * the detector's score: 0.84 to 0.92 for a whole face, 0.57 to 0.8 half covered;
@@ -8,6 +8,7 @@ portraits (skimage's astronaut, matplotlib's grace_hopper) sharp, blurred and ha
   with a motion blur of 10 %, 2 to 6 % with 20 % or half covered;
 * agreement of the first look, centred on the detection, with the second, centred on the landmarks: below 1 %
   for a whole face, up to 10 % half covered;
+* the share of landmarks inside the picture: the others are guesses;
 * sharpness across the blurred direction: 8 and more when sharp, 5 to 7 with 10 % of motion blur, 2 to 4 with 20 %.
 """
 
@@ -34,19 +35,20 @@ _SIDE = 48
 _LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 
 
-def confidence_of(*, score: float, first_apart: float, mirror_apart: float, sharp: float) -> float:
+def confidence_of(*, score: float, first_apart: float, mirror_apart: float, inside: float, sharp: float) -> float:
     """Confidence in [0, 1]: the product of a term for each measure.
 
     Args:
         score: of the detector, 0 to 1.
         first_apart: distance of the first look from the second, in face heights.
         mirror_apart: distance of the mirrored look from the second, in face heights; inf when it saw no face.
+        inside: share of the landmarks that lie in the picture.
         sharp: see `sharpness`.
     """
     seen = min(1.0, max(0.0, score) / FULL_SCORE)
     agreed = 1.0 / (1.0 + (mirror_apart / MIRROR_APART) ** 2) / (1.0 + (first_apart / FIRST_APART) ** 2)
     clear = (sharp - BLURRED) / (SHARP - BLURRED)
-    return float(seen * agreed * min(1.0, max(0.0, clear)))
+    return float(seen * agreed * inside * min(1.0, max(0.0, clear)))
 
 
 def apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

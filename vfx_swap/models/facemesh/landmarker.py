@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,6 +45,8 @@ class _Place:
     side: float
     """Picture pixels."""
     roll_degrees: float
+    grey_outside: bool = False
+    """What lies outside the picture is grey, not its border repeated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +97,13 @@ class FaceMeshLandmarker:
         centre = (detection.box[:2] + detection.box[2:]) / 2
         place = _Place(centre=centre, side=MARGIN * size, roll_degrees=similarity_roll(detection.points))
         first = self._look(rgb, place)
+        if first is None:
+            # Half a face at the picture's edge: repeated, its border paints streaks that are taken for no face.
+            place = replace(place, grey_outside=True)
+            first = self._look(rgb, place)
         if first is None or not _is_here(first.points, centre=centre, size=size):
             return None
-        place = _place_of(first.points)
+        place = replace(_place_of(first.points), grey_outside=place.grey_outside)
         second = self._look(rgb, place)
         if second is None or not _is_here(second.points, centre=centre, size=size):
             return None
@@ -106,6 +112,7 @@ class FaceMeshLandmarker:
             score=detection.score,
             first_apart=apart(second.points, first.points),
             mirror_apart=np.inf if third is None else apart(second.points, third.points),
+            inside=_share_inside(second.points, rgb),
             sharp=sharpness(rgb, points=second.points, roll_degrees=place.roll_degrees),
         )
         views = [second] if third is None else [second, third]
@@ -118,7 +125,14 @@ class FaceMeshLandmarker:
 
     def _look(self, rgb: FloatArray, place: _Place, *, mirrored: bool = False) -> _View | None:
         """What the network says of a crop of the picture, or of its mirror image."""
-        piece, back = cut_upright(rgb, centre=place.centre, side=place.side, roll_degrees=place.roll_degrees, size=CROP)
+        piece, back = cut_upright(
+            rgb,
+            centre=place.centre,
+            side=place.side,
+            roll_degrees=place.roll_degrees,
+            size=CROP,
+            grey_outside=place.grey_outside,
+        )
         shown = np.ascontiguousarray(piece[:, ::-1]) if mirrored else piece
         result = self._thread.call(_detect, self._task, bytes_of(shown))
         if not result.face_landmarks or not result.facial_transformation_matrixes or not result.face_blendshapes:
@@ -215,6 +229,12 @@ def _place_of(points: Matrix) -> _Place:
     low, high = upright.min(axis=0), upright.max(axis=0)
     side = MARGIN * max(4.0, float(np.max(high - low)))
     return _Place(centre=(low + high) / 2 @ turn, side=side, roll_degrees=roll)
+
+
+def _share_inside(points: Matrix, rgb: FloatArray) -> float:
+    """Share of the landmarks that lie in the picture."""
+    last = np.array([rgb.shape[1] - 1, rgb.shape[0] - 1])
+    return float(((points[:, :2] >= 0) & (points[:, :2] <= last)).all(axis=1).mean())
 
 
 def _is_here(points: Matrix, *, centre: NDArray[np.floating], size: float) -> bool:
