@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from vfx_swap.colour.ocio import load_config
+from vfx_swap.errors import CancelledError
 from vfx_swap.pipeline.demo import run_demo
 from vfx_swap.pipeline.demo_pictures import DemoReport
 from vfx_swap.pipeline.progress import ProgressEvent
@@ -97,3 +98,18 @@ def test_a_second_run_keeps_frames_and_gives_the_same_numbers(demo: DemoReport) 
     assert again.quality == demo.quality
     log = json.loads(again.log.read_text())
     assert log
+
+
+@pytest.mark.parametrize("stage", ["demo", "qc"])
+def test_the_demo_stops_between_frames_of_every_stage(demo: DemoReport, stage: str) -> None:
+    seen: list[ProgressEvent] = []
+    with pytest.raises(CancelledError):
+        run_demo(
+            demo.shot_file.parent,
+            frames=FRAMES,
+            size=(480, 270),
+            today=TODAY,
+            progress=seen.append,
+            cancelled=lambda: any((event.stage, event.what) == (stage, "frame") for event in seen),
+        )
+    assert seen[-1].stage == stage
