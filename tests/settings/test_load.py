@@ -89,13 +89,13 @@ expand_pixels = -2.5
 feather = 0.1
 holdout = []
 [write]
-layers = ["matte", "patch", "stmap"]
+layers = ["matte", "patch"]
 """,
     )
     assert shot.cast[0].reshape == 1.0
     assert isinstance(shot.cast[0].reshape, float)
     assert shot.lighting.exposure_stops == -1.0
-    assert shot.write.layers == ("matte", "patch", "stmap")
+    assert shot.write.layers == ("matte", "patch")
     assert shot.cast[1].position == "left"
 
 
