@@ -17,7 +17,7 @@ from vfx_swap.pipeline.consent import public_domain_consent
 from vfx_swap.pipeline.engines import Engine
 from vfx_swap.pipeline.identity_file import save_identity
 from vfx_swap.pipeline.shot import Tools
-from vfx_swap.pipeline.tracks_file import Tracks, rounded_track
+from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Cast, Shot, Write
 from vfx_swap.types import Consent, Embedding, Face, Identity, Pose, Reference, SkinTexture, SwapResult, Track
 
@@ -148,8 +148,8 @@ def fake_analyse(
                 failures.append(FrameFailure(number, str(error)))
                 continue
             if number not in absent:
-                found[number] = face_at(number, 20.0 + index, 20.0)
-        track = rounded_track(Track(1, found, EMBEDDING))
+                found[number] = face_at(number, 20.0 + index + 0.00012, 20.0)  # more digits than the file keeps
+        track = Track(1, found, EMBEDDING)
         return Tracks(
             tracks=(track,) if faces and found else (),
             frames=tuple(plate.shot_frames),

@@ -29,6 +29,7 @@ from tests.pipeline.shot_fakes import (
     write_exr,
     write_png,
 )
+from vfx_swap.colour.ocio import load_config
 from vfx_swap.errors import (
     CancelledError,
     ConsentExpiredError,
@@ -47,6 +48,8 @@ from vfx_swap.io.read import read_picture
 from vfx_swap.pipeline.progress import ProgressEvent
 from vfx_swap.pipeline.render_log import RENDER_SCHEMA, read_log
 from vfx_swap.pipeline.shot import RENDER_REVISION, render_shot
+from vfx_swap.pipeline.shot_tracks import analyse_plate
+from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Cast, Shot
 
 ALL = (1, 2, 3, 4, 5, 6)
@@ -196,7 +199,19 @@ def _matte(folder: Path, shot: Shot) -> Any:
     return shot.model_copy(update={"matte": shot.matte.model_copy(update={"feather": 0.2})}), tools()
 
 
-@pytest.mark.parametrize("change", [_stronger, _other_identity, _other_model, _with_layers, _matte])
+def _other_ocio_config(folder: Path, shot: Shot) -> Any:
+    return shot, tools(load_config=lambda: replace(load_config(), digest="another"))
+
+
+def _other_name(folder: Path, shot: Shot) -> Any:
+    for kind in ("render", "tracks"):  # as if moved by hand
+        (folder / "out" / f"sh010.{kind}.json").rename(folder / "out" / f"sh020.{kind}.json")
+    return shot.model_copy(update={"name": "sh020"}), tools()
+
+
+@pytest.mark.parametrize(
+    "change", [_stronger, _other_identity, _other_model, _with_layers, _matte, _other_ocio_config, _other_name]
+)
 def test_what_changes_every_frame_renders_every_frame(tmp_path: Path, change: Any) -> None:
     shot = make_shot(tmp_path)
     render(shot)
@@ -220,6 +235,21 @@ def test_an_edit_of_one_face_in_the_tracks_renders_that_frame_only(tmp_path: Pat
     lines[at] = lines[at].replace('"move": [0, 0]', '"move": [3, 0]')
     path.write_text("\n".join(lines) + "\n")
     assert render(shot).rendered == (4,)
+
+
+def test_the_analyse_pass_sees_the_whole_shot_whatever_range_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def analyse(frames: Any, **_: Any) -> Any:
+        seen.extend(frame.number for frame in frames)
+        return Tracks(tracks=(), frames=tuple(seen))
+
+    monkeypatch.setattr("vfx_swap.pipeline.shot_tracks.analyse", analyse)
+    with pytest.raises(NoFaceError):
+        render(make_shot(tmp_path), frames=[5], tools=tools(analyse=analyse_plate))
+    assert seen == list(ALL)
 
 
 def test_chunks_are_the_bits_of_one_run(tmp_path: Path) -> None:
@@ -447,8 +477,6 @@ def test_cancelled_keeps_what_is_written_and_resumes(tmp_path: Path) -> None:
 
 
 def test_cancelled_in_the_analyse_pass_writes_nothing(tmp_path: Path) -> None:
-    from vfx_swap.pipeline.shot_tracks import analyse_plate
-
     with pytest.raises(CancelledError, match="analyse"):
         render(make_shot(tmp_path), tools=tools(analyse=analyse_plate), cancelled=lambda: True)
     assert digests_of(tmp_path / "out") == {}
