@@ -349,7 +349,8 @@ def test_a_damaged_frame_that_was_mended_is_all_that_is_rendered_again(tmp_path:
         render(shot)
     path.write_bytes(content)
     assert render(shot).rendered == (3,)
-    assert rows_of(tmp_path / "out")[3]["error"] is None
+    row = rows_of(tmp_path / "out")[3]
+    assert (row["error"], row["metrics"]["faces"]) == (None, 1), "tracks of a plate that changed were kept"
 
 
 def test_a_swapper_that_fails_on_one_frame_fails_that_frame(tmp_path: Path) -> None:
