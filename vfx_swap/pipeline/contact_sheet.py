@@ -27,6 +27,8 @@ __all__ = ["SheetRow", "crop_at_200", "make_contact_sheet", "to_bytes", "write_c
 _GAP = 8
 _HEADING = 64
 _LABEL = 30
+_ROW_OF_TEXT_SIZES = 300
+"""Row height that the text's sizes are meant for; on larger sheets it grows with the rows."""
 _BACKGROUND = (24, 24, 26)
 _TEXT = (222, 222, 222)
 _DIM = (150, 150, 152)
@@ -89,24 +91,31 @@ def make_contact_sheet(rows: Sequence[SheetRow], *, title: str, subtitle: str = 
     thumb = max(1, round(row_height * width / height))
     crop = round(row_height * 1.25)
     widths = (thumb, thumb, thumb, crop, crop)
+    scale = max(1.0, row_height / _ROW_OF_TEXT_SIZES)
+    heading, line = round(_HEADING * scale), round(_LABEL * scale)
     sheet = Image.new(
         "RGB",
-        (sum(widths) + _GAP * (len(widths) + 1), _HEADING + _LABEL + len(rows) * (row_height + _LABEL + _GAP)),
+        (sum(widths) + _GAP * (len(widths) + 1), heading + line + len(rows) * (row_height + line + _GAP)),
         _BACKGROUND,
     )
     draw = ImageDraw.Draw(sheet)
-    draw.text((_GAP, 8), _fitted(title, 30, sheet.width), font=_font(26), fill=_TEXT)
-    draw.text((_GAP, 40), _fitted(subtitle, 16, sheet.width), font=_font(16), fill=_DIM)
+
+    def write(text: str, *, x: int, y: int, size: int, fill: tuple[int, int, int]) -> None:
+        points = round(size * scale)
+        draw.text((x, y), _fitted(text, points, sheet.width), font=_font(points), fill=fill)
+
+    write(title, x=_GAP, y=round(8 * scale), size=26, fill=_TEXT)
+    write(subtitle, x=_GAP, y=round(40 * scale), size=16, fill=_DIM)
     left = _GAP
     for name, across in zip(_COLUMNS, widths, strict=True):
-        draw.text((left, _HEADING + 4), name, font=_font(18), fill=_DIM)
+        write(name, x=left, y=heading + 4, size=18, fill=_DIM)
         left += across + _GAP
     for index, row in enumerate(rows):
-        top = _HEADING + _LABEL + index * (row_height + _LABEL + _GAP)
-        draw.text((_GAP, top + 4), _fitted(row.label, 18, sheet.width), font=_font(18), fill=_TEXT)
+        top = heading + line + index * (row_height + line + _GAP)
+        write(row.label, x=_GAP, y=top + 4, size=18, fill=_TEXT)
         left = _GAP
         for picture, across in zip(_pictures(row, thumb, crop, row_height), widths, strict=True):
-            sheet.paste(picture, (left, top + _LABEL))
+            sheet.paste(picture, (left, top + line))
             left += across + _GAP
     return sheet
 
