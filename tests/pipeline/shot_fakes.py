@@ -94,7 +94,7 @@ class FakeSwapper:
 
     id = "fake"
 
-    def prepare(self, identity: Identity, *, colour_space: str) -> Any:
+    def prepare(self, identity: Identity, *, colour_space: str, performer: Any = None) -> Any:
         """A number that depends on the identity."""
         assert colour_space == "ACEScg"
         return float(identity.texture.rgb.mean())
@@ -196,7 +196,7 @@ def make_shot(
         name="sh010",
         plate=str(pattern),
         output=str(folder / out),
-        cast=(Cast(position="largest", identity=str(pack)),),
+        cast=(Cast(position="largest", identity=str(pack), reshape=0.0),),
         write=Write(layers=tuple(layers)),
         **more,
     )

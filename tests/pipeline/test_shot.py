@@ -237,6 +237,15 @@ def test_an_edit_of_one_face_in_the_tracks_renders_that_frame_only(tmp_path: Pat
     assert render(shot).rendered == (4,)
 
 
+def test_an_edit_of_one_face_renders_every_frame_where_the_track_is_reshaped(tmp_path: Path) -> None:
+    shot = make_shot(tmp_path)
+    shot = shot.model_copy(update={"cast": (shot.cast[0].model_copy(update={"reshape": 0.5}),)})
+    render(shot)
+    path = tmp_path / "out" / "sh010.tracks.json"
+    path.write_text(path.read_text().replace('"points": [[', '"points": [[1', 1))
+    assert render(shot).rendered == ALL
+
+
 def test_the_analyse_pass_sees_the_whole_shot_whatever_range_is_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

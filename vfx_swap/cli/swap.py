@@ -28,8 +28,10 @@ def swap(
     engine: Annotated[
         str, typer.Option(metavar="E", help="The swapper: reprojection, or a card's id.")
     ] = "reprojection",
-    strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the swap shows.")] = 1.0,
-    reshape: Annotated[float, typer.Option(metavar="0..1", help="Pull toward the identity's proportions.")] = 0.0,
+    strength: Annotated[float | None, typer.Option(metavar="0..1", help="How much of the swap shows.")] = None,
+    reshape: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Pull toward the identity's proportions.")
+    ] = None,
     colour_space: Annotated[str | None, typer.Option(metavar="NAME", help="The plate's OCIO colour space.")] = None,
     missing: Annotated[MissingFrames, typer.Option(help="What a missing frame becomes.")] = "error",
     layer: Annotated[
@@ -48,6 +50,7 @@ def swap(
         from vfx_swap.io.paths import FramePattern
         from vfx_swap.pipeline.validate import open_values
 
+        who = _cast(identity, cast or [], all_faces=all_faces)
         values: dict[str, Any] = {
             "name": FramePattern.parse(out).name,
             "plate": plate,
@@ -55,18 +58,20 @@ def swap(
             "frames": frames,
             "missing": missing,
             "engine": engine,
-            "cast": _cast(identity, cast or [], all_faces=all_faces, strength=strength, reshape=reshape),
+            "cast": [{**one, **_given(strength=strength, reshape=reshape)} for one in who],
             "write": {"layers": list(layer or [])},
+            **_given(colour_space=colour_space),
         }
-        if colour_space is not None:
-            values["colour_space"] = colour_space
         shot = open_values(values, config=load_config())
         run_shot(console, shot, frames=None, overwrite=overwrite)
 
 
-def _cast(
-    identity: str | None, casts: list[str], *, all_faces: bool, strength: float, reshape: float
-) -> list[dict[str, Any]]:
+def _given(**values: Any) -> dict[str, Any]:
+    """Those that were given: for the others the shot's own defaults hold."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _cast(identity: str | None, casts: list[str], *, all_faces: bool) -> list[dict[str, Any]]:
     """The `[[cast]]` tables that the options stand for.
 
     Raises:
@@ -77,10 +82,9 @@ def _cast(
         raise UsageError(what, mend="Give --identity FILE, or --cast PHOTO=IDENTITY once or more")
     if casts and all_faces:
         raise UsageError("--all-faces and --cast exclude each other", mend="Cast each face by its photograph, or all")
-    look = {"strength": strength, "reshape": reshape}
     if identity is not None:
-        return [{"position": "all" if all_faces else "largest", "identity": identity, **look}]
-    return [{**_photo_and_identity(text), **look} for text in casts]
+        return [{"position": "all" if all_faces else "largest", "identity": identity}]
+    return [_photo_and_identity(text) for text in casts]
 
 
 def _photo_and_identity(text: str) -> dict[str, str]:
