@@ -1,0 +1,39 @@
+"""Engines by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.shot_fakes import make_shot
+from vfx_swap.colour.ocio import load_config
+from vfx_swap.errors import ModelMissingError, UsageError
+from vfx_swap.pipeline.engines import open_engine, texture_builder
+from vfx_swap.pipeline.shot_tracks import default_digests
+
+
+def test_the_default_engine_makes_a_swapper_for_each_casting(tmp_path: Path) -> None:
+    shot = make_shot(tmp_path)
+    engine = open_engine(shot, config=load_config())
+    assert engine.id == "reprojection"
+    assert list(engine.digests) == ["mediapipe-facemesh/face_landmarker.task"]
+    assert engine.swapper_for(shot.cast[0]).id == "reprojection"
+
+
+def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="simswap-224"):
+        open_engine(make_shot(tmp_path, engine="simswap-224"), config=load_config())
+
+
+def test_a_mesh_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vfx_swap.models.weights._find_in_package", lambda file: None)
+    with pytest.raises(ModelMissingError, match="face_landmarker"):
+        texture_builder()
+
+
+def test_digests_of_the_default_models_are_known_without_loading_them() -> None:
+    from vfx_swap.models.default import load_face_models
+
+    with load_face_models() as models:
+        assert default_digests() == models.digests
