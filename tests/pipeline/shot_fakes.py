@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -16,13 +17,16 @@ from vfx_swap.errors import FrameFailure, InputError
 from vfx_swap.pipeline.consent import public_domain_consent
 from vfx_swap.pipeline.engines import Engine
 from vfx_swap.pipeline.identity_file import save_identity
-from vfx_swap.pipeline.shot import Tools
+from vfx_swap.pipeline.render_log import RENDER_SCHEMA
+from vfx_swap.pipeline.shot import Tools, render_shot
 from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Cast, Shot, Write
 from vfx_swap.types import Consent, Embedding, Face, Identity, Pose, Reference, SkinTexture, SwapResult, Track
 
 TODAY = date(2026, 6, 1)
 WIDTH, HEIGHT = 64, 48
+ALL = (1, 2, 3, 4, 5, 6)
+"""Frames of `make_shot`."""
 EMBEDDING = Embedding("fake", np.ones(4, np.float32))
 
 
@@ -180,7 +184,7 @@ def tools(**changes: Any) -> Tools:
 def make_shot(
     folder: Path,
     *,
-    frames: Sequence[int] = range(1, 7),
+    frames: Sequence[int] = ALL,
     out: str = "out/swap.####.exr",
     layers: Sequence[Any] = (),
     **more: Any,
@@ -205,3 +209,21 @@ def make_shot(
 def digests_of(folder: Path) -> dict[str, bytes]:
     """Name -> content of every rendered frame."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("swap*.exr"))}
+
+
+def render(shot: Shot, **more: Any) -> Any:
+    """Render with quick tools."""
+    more.setdefault("tools", tools())
+    return render_shot(shot, today=more.pop("today", TODAY), **more)
+
+
+def rows_of(folder: Path) -> dict[int, dict[str, Any]]:
+    """Rows of the merged log, by frame."""
+    document = json.loads((folder / "sh010.render.json").read_text())
+    assert document["schema"] == RENDER_SCHEMA
+    return {row["frame"]: row for row in document["rows"]}
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Hidden and temporary files."""
+    return sorted(path.name for path in folder.rglob("*") if path.name.startswith(".") or ".tmp" in path.name)

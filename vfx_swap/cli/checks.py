@@ -20,6 +20,7 @@ __all__ = [
     "SYSTEM_LIBRARIES",
     "Check",
     "State",
+    "SystemLibrary",
     "check_devices",
     "check_disk",
     "check_hosts",
