@@ -16,7 +16,9 @@ __all__ = ["FloatArray", "check_array", "describe", "frozen"]
 FloatArray: TypeAlias = NDArray[np.float32]
 
 
-def check_array(name: str, array: object, *, shape: tuple[int | None, ...], dtype: type[np.generic] = np.float32) -> None:
+def check_array(
+    name: str, array: object, *, shape: tuple[int | None, ...], dtype: type[np.generic] = np.float32
+) -> None:
     """Check an array's type and shape.
 
     Args:
@@ -33,7 +35,9 @@ def check_array(name: str, array: object, *, shape: tuple[int | None, ...], dtyp
         raise TypeError(f"{name} must be an array, got {type(array).__name__}")
     if array.dtype != dtype:
         raise TypeError(f"{name} must be {np.dtype(dtype).name}, got {array.dtype.name}")
-    fits = array.ndim == len(shape) and all(want is None or want == got for want, got in zip(shape, array.shape, strict=True))
+    fits = array.ndim == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
     if not fits:
         want = "x".join("*" if length is None else str(length) for length in shape)
         raise ValueError(f"{name} must have shape {want}, got {'x'.join(map(str, array.shape))}")

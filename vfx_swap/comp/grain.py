@@ -1,4 +1,4 @@
-"""Grain: measured on the plate, laid on what has less of it.
+"""Grain: measured on the plate where it is flat, laid on what has less of it.
 
 Film and sensor noise grow with the square root of light, so grain is measured and added to the square root of
 scene-linear values, where its strength is about the same at every brightness.
@@ -18,30 +18,39 @@ __all__ = ["Grain", "add_grain", "measure_grain"]
 _OPERATOR = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=np.float32)
 """Blind to planes and straight ramps (J. Immerkaer, "Fast Noise Variance Estimation", CVIU 64(2), 1996)."""
 _OPERATOR_NORM = 6.0
-_MEDIAN_OF_NORMAL = 0.6745
-"""Median of |N(0, 1)|: medians pass over edges and pores, means do not."""
-SOFTNESS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+_SOFTNESS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Blurs (sigma, px) of white noise that grain is compared with."""
-_RESPONSE = (1.0, 0.988, 0.883, 0.657, 0.426, 0.174, 0.084)
+_RESPONSE = (1.0, 0.990, 0.889, 0.669, 0.440, 0.178, 0.085)
 """What the operator reads of white noise blurred so and scaled back to deviation 1 (checked by a test)."""
-_HALF_OVER_FULL = (0.501, 0.508, 0.582, 0.809, 1.248, 2.674, 4.285)
+_HALF_OVER_FULL = (0.500, 0.506, 0.579, 0.800, 1.226, 2.664, 4.384)
 """Its reading at half size (2x2 means) over its reading at full size, for the same (checked by a test)."""
-LEAST_PIXELS = 256
-"""Fewer pixels than this tell nothing."""
+BLOCK = 8
+"""Side in pixels of the blocks that are read."""
+FLATTEST = 0.25
+"""Share of the blocks, the flattest, that count: in the others the operator reads texture."""
+FLAT_BIAS = 0.88
+"""What the flattest quarter of blocks reads of pure grain, over its true deviation (checked by a test)."""
+LEAST_BLOCKS = 16
+"""Fewer blocks than this tell nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Grain:
     """Grain of a picture."""
 
-    strength: FloatArray
-    """(3,) standard deviation in the square root of scene-linear, by channel."""
+    covariance: np.ndarray
+    """(3, 3) float64 of red, green and blue in the square root of scene-linear."""
     softness: float
     """Sigma in pixels of the blur that gives white noise this grain's correlation."""
 
+    @property
+    def strength(self) -> np.ndarray:
+        """(3,) standard deviation by channel."""
+        return np.sqrt(np.diag(self.covariance))
+
 
 def measure_grain(rgb: FloatArray, weight: FloatArray) -> Grain:
-    """Grain where `weight` is at least one half.
+    """Grain in the flattest parts of where `weight` is at least one half.
 
     Args:
         rgb: (height, width, 3) scene-linear, finite.
@@ -49,18 +58,22 @@ def measure_grain(rgb: FloatArray, weight: FloatArray) -> Grain:
     """
     check_array("rgb", rgb, shape=(None, None, 3))
     check_array("weight", weight, shape=rgb.shape[:2])
-    use = weight >= 0.5
-    if int(use.sum()) < LEAST_PIXELS:
-        return Grain(strength=np.zeros(3, np.float32), softness=0.0)
     root = np.sqrt(np.maximum(rgb, 0.0)).astype(np.float32)
-    full = _read(root, use)
+    full = _read(root, weight)
     even = root[: root.shape[0] // 2 * 2, : root.shape[1] // 2 * 2]
-    half = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    half_use = use[0 : even.shape[0] : 2, 0 : even.shape[1] : 2]
-    ratio = float(np.median(_read(half, half_use) / np.maximum(full, 1e-9)))
-    softness = float(np.interp(ratio, _HALF_OVER_FULL, SOFTNESS))
-    response = float(np.interp(softness, SOFTNESS, _RESPONSE))
-    return Grain(strength=(full / response).astype(np.float32), softness=softness)
+    half_size = (even.shape[1] // 2, even.shape[0] // 2)
+    if full is None or min(half_size) < BLOCK:
+        return Grain(covariance=np.zeros((3, 3)), softness=0.0)
+    half = _read(
+        cv2.resize(even, half_size, interpolation=cv2.INTER_AREA).astype(np.float32),
+        cv2.resize(weight[: even.shape[0], : even.shape[1]], half_size, interpolation=cv2.INTER_AREA),
+    )
+    softness = 0.0
+    if half is not None:
+        ratio = float(np.sqrt(np.trace(half) / max(float(np.trace(full)), 1e-18)))
+        softness = float(np.interp(ratio, _HALF_OVER_FULL, _SOFTNESS))
+    response = float(np.interp(softness, _SOFTNESS, _RESPONSE))
+    return Grain(covariance=full / response**2, softness=softness)
 
 
 def add_grain(rgb: FloatArray, *, wanted: Grain, present: Grain, seed: int) -> FloatArray:
@@ -70,25 +83,36 @@ def add_grain(rgb: FloatArray, *, wanted: Grain, present: Grain, seed: int) -> F
         rgb: (height, width, 3) scene-linear.
         wanted: of the plate.
         present: of `rgb` itself.
-        seed: the same seed and shape give the same grain, on every machine.
+        seed: the same seed and shape give the same grain.
 
     Returns:
-        (height, width, 3); negative values are left as they are.
+        (height, width, 3); values at and under 0 are left as they are.
     """
-    lacking = np.sqrt(np.maximum(wanted.strength**2 - present.strength**2, 0.0)).astype(np.float32)
-    if not lacking.any():
+    share = 1.0 - np.trace(present.covariance) / max(float(np.trace(wanted.covariance)), 1e-18)
+    if share <= 0.0 or float(np.trace(wanted.covariance)) <= 0.0:
         return rgb
+    values, vectors = np.linalg.eigh(wanted.covariance * share)
+    mix = (vectors * np.sqrt(np.maximum(values, 0.0))).astype(np.float32)
     noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(rgb.shape, dtype=np.float32)
     if wanted.softness > 0.05:
         noise = cv2.GaussianBlur(noise, (0, 0), wanted.softness)
         noise /= np.float32(max(float(noise.std()), 1e-6))
-    root = np.sqrt(np.maximum(rgb, 0.0)) + lacking * noise
+    root = np.sqrt(np.maximum(rgb, 0.0)) + noise @ mix.T
     return np.where(rgb > 0.0, np.maximum(root, 0.0) ** 2, rgb).astype(np.float32)
 
 
-def _read(root: FloatArray, use: np.ndarray) -> FloatArray:
-    """(3,) the operator's robust reading where `use`."""
-    answer = np.abs(cv2.filter2D(root, -1, _OPERATOR, borderType=cv2.BORDER_REFLECT))
-    if not use.any():
-        return np.zeros(3, np.float32)
-    return np.asarray(np.median(answer[use], axis=0) / (_MEDIAN_OF_NORMAL * _OPERATOR_NORM), dtype=np.float32)
+def _read(root: FloatArray, weight: FloatArray) -> np.ndarray | None:
+    """(3, 3) covariance that the operator reads in the flattest blocks; None where there are too few blocks."""
+    height, width = (side // BLOCK * BLOCK for side in root.shape[:2])
+    if height == 0 or width == 0:
+        return None
+    answer = cv2.filter2D(root, -1, _OPERATOR, borderType=cv2.BORDER_REFLECT)[:height, :width] / _OPERATOR_NORM
+    blocks = answer.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 3).swapaxes(1, 2)
+    used = weight[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).swapaxes(1, 2)
+    blocks = blocks[used.min(axis=(2, 3)) >= 0.5].reshape(-1, BLOCK * BLOCK, 3).astype(np.float64)
+    if len(blocks) < LEAST_BLOCKS:
+        return None
+    energy = (blocks**2).mean(axis=(1, 2))
+    flat = blocks[energy <= np.quantile(energy, FLATTEST)].reshape(-1, 3)
+    covariance: np.ndarray = flat.T @ flat / len(flat) / FLAT_BIAS**2
+    return covariance

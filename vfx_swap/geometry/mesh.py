@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +77,12 @@ def subdivide(*, uv: FloatArray, triangles: NDArray[np.int32], levels: int = 2) 
         triangles: (m, 3) indices into it.
         levels: times each triangle is split in four.
     """
-    matrix = sparse.identity(len(uv), dtype=np.float64, format="csr")
+    matrix: Any = sparse.identity(len(uv), dtype=np.float64, format="csr")
     faces = np.asarray(triangles, dtype=np.int64)
     for _ in range(levels):
         step, faces = _loop_step(faces, matrix.shape[0])
         matrix = step @ matrix
-    fine = sparse.csr_matrix(matrix, dtype=np.float32)
+    fine: Any = sparse.csr_matrix(matrix, dtype=np.float32)
     return FineMesh(
         matrix=fine,
         triangles=faces.astype(np.int32),
@@ -165,4 +166,4 @@ def vertex_normals(positions: FloatArray, triangles: NDArray[np.int32]) -> Float
     length = np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
     # Picture axes to the light frame: y and z turn round.
     unit = total / length * np.array([1.0, -1.0, -1.0])
-    return unit.astype(np.float32)
+    return np.asarray(unit, dtype=np.float32)

@@ -112,7 +112,9 @@ class NetworkSwapper:
         self._config = config
         self._alpha = soft_alpha(width=size, height=size, shape=alpha_shape, feather=feather)
 
-    def prepare(self, identity: Identity, *, colour_space: str) -> PreparedNetwork:
+    def prepare(
+        self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None
+    ) -> PreparedNetwork:
         """Pick the identity's embedding, and the matrices from the plate's space to Rec.709 and back.
 
         Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
+from vfx_swap.arrays import FloatArray
 from vfx_swap.types import Crop, Detection, Embedding, Face, Identity, Landmarks, ModelImage, Warp
 
 __all__ = ["Detector", "Landmarker", "Recogniser", "Swapper"]
@@ -58,8 +59,15 @@ class Swapper(Protocol[Prepared]):
 
     id: str
 
-    def prepare(self, identity: Identity, *, colour_space: str) -> Prepared:
-        """What `swap` needs of an identity, made once per shot, in the plate's scene-linear colour space."""
+    def prepare(self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None) -> Prepared:
+        """What `swap` needs of an identity, made once per casting.
+
+        Args:
+            identity: who goes in.
+            colour_space: the plate's scene-linear space.
+            performer: (478, 3) the performer's own proportions over the whole track
+                (`geometry.shapes.neutral_shape`), any similarity; None when they are not known.
+        """
         ...
 
     def warp_for(self, face: Face, /) -> Warp:

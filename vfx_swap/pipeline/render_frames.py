@@ -44,6 +44,7 @@ __all__ = [
     "SwapFrame",
     "frame_digest",
     "is_current_movie",
+    "remove_stale",
     "render_frames",
 ]
 
@@ -74,7 +75,8 @@ class CastTrack:
     prepared: Any
     """What the swapper made of the identity."""
     strength: float
-    reshape: float
+    performer: FloatArray | None
+    """(478, 3) neutral shape of the track, where faces are reshaped; every frame depends on it."""
     identity_sha256: str
 
 
@@ -147,8 +149,10 @@ def _face_key(cast: CastTrack, number: int) -> list[object]:
     face = cast.track.faces[number]
     sha = hashlib.sha256(np.ascontiguousarray(face.points).tobytes())
     sha.update(np.ascontiguousarray(face.expression).tobytes())
+    if cast.performer is not None:
+        sha.update(np.ascontiguousarray(cast.performer).tobytes())
     pose = face.pose
-    numbers = (pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees, face.confidence, cast.strength, cast.reshape)
+    numbers = (pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees, face.confidence, cast.strength)
     return [cast.track.id, cast.identity_sha256, sha.hexdigest(), face.bridged, *(repr(float(n)) for n in numbers)]
 
 

@@ -11,12 +11,13 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from vfx_swap import __version__
 from vfx_swap.colour.ocio import ColourConfig, load_config
 from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, UnsupportedImageError
-from vfx_swap.io.outputs import open_output
+from vfx_swap.geometry.shapes import neutral_shape
+from vfx_swap.io.outputs import Output, open_output
 from vfx_swap.io.plates import MissingPolicy
 from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.pipeline.consent import check_consent, consent_usage
@@ -47,7 +48,7 @@ from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Cast, Shot, file_sha256, settings_digest
 from vfx_swap.types import Identity
 
-__all__ = ["RENDER_REVISION", "ShotReport", "Tools", "render_shot", "track_plate"]
+__all__ = ["RENDER_REVISION", "OpenEngine", "ShotReport", "Tools", "render_shot", "track_plate"]
 
 RENDER_REVISION = 1
 """Part of every settings digest; raise it when a change gives other pixels from the same inputs."""
@@ -151,40 +152,39 @@ def render_shot(
         told.warn(warning)
     with ExitStack() as stack:
         stack.enter_context(plate.plate)
-        output = open_output(shot.output, plate=plate.plate, layers=bool(shot.write.layers))
-        if output.is_movie and plate.plate.kind == "float":
-            what = "a plate of float light does not fit into a movie"
-            raise UnsupportedImageError(what, where=shot.output, mend="Write EXR")
+        output = _open_output(shot, plate)
         log = stack.enter_context(RenderLog(folder=output.path(plate.frames[0]).parent, name=shot.name))
         remove_stale(output)
         stack.enter_context(output)  # after the log: a movie is finished before the log is merged
         models = stack.enter_context(ModelsOnDemand(tools.load_models))
         path = log.folder / f"{shot.name}.tracks.json"
-        tracks = shot_tracks(
-            plate,
-            path=path,
-            models=models,
-            digests=tools.model_digests(),
-            progress=progress,
-            cancelled=cancelled,
-            analyse_with=tools.analyse,
-        )
+        tracks = _tracks(plate, path, models, tools, progress, cancelled)
         owners = cast_shot(shot, tracks, config=config, models=models, progress=progress)
         cast = _prepare_cast(owners, tracks, identities, engine, plate)
-        plan = RenderPlan(
-            shot=shot,
-            plate=plate.plate,
-            output=output,
-            frames=plate.frames,
-            config=config,
-            colour_space=plate.colour_space,
-            cast=cast,
-            base_digest=_base_digest(shot, engine, config, plate),
-            header=_header(identities, engine),
-            swap_frame=tools.swap_frame,
-            overwrite=overwrite,
-        )
+        plan = _plan(shot, plate, output, cast, engine, identities, swap_frame=tools.swap_frame, overwrite=overwrite)
         return _render(plan, log, path, told, cancelled)
+
+
+def _open_output(shot: Shot, plate: ShotPlate) -> Output:
+    output = open_output(shot.output, plate=plate.plate, layers=bool(shot.write.layers))
+    if output.is_movie and plate.plate.kind == "float":
+        what = "a plate of float light does not fit into a movie"
+        raise UnsupportedImageError(what, where=shot.output, mend="Write EXR")
+    return output
+
+
+def _tracks(
+    plate: ShotPlate, path: Path, models: ModelsOnDemand, tools: Tools, progress: Progress, cancelled: Cancelled
+) -> Tracks:
+    return shot_tracks(
+        plate,
+        path=path,
+        models=models,
+        digests=tools.model_digests(),
+        progress=progress,
+        cancelled=cancelled,
+        analyse_with=tools.analyse,
+    )
 
 
 def track_plate(
@@ -222,15 +222,7 @@ def track_plate(
     for warning in opened.warnings:
         progress(ProgressEvent("analyse", "warning", message=warning))
     with opened.plate, ModelsOnDemand(tools.load_models) as models:
-        return shot_tracks(
-            opened,
-            path=out,
-            models=models,
-            digests=tools.model_digests(),
-            progress=progress,
-            cancelled=cancelled,
-            analyse_with=tools.analyse,
-        )
+        return _tracks(opened, out, models, tools, progress, cancelled)
 
 
 def _consenting_identities(shot: Shot, *, today: date) -> dict[str, Identity]:
@@ -246,22 +238,52 @@ def _prepare_cast(
 ) -> tuple[CastTrack, ...]:
     """Every cast track with its swapper's preparation, in order of track ids."""
     linear = plate.config.scene_linear_for(plate.colour_space)
-    # One swapper a casting, not a track: `all` may cast a crowd with one identity.
-    ready = {}
-    for cast in owners.values():
-        if id(cast) not in ready:
-            swapper = engine.swapper_for(cast)
-            ready[id(cast)] = (swapper, swapper.prepare(identities[cast.identity], colour_space=linear))
-    return tuple(
-        CastTrack(
-            track=tracks.track(track_id),
-            swapper=ready[id(cast)][0],
-            prepared=ready[id(cast)][1],
-            strength=cast.strength,
-            reshape=cast.reshape,
-            identity_sha256=identities[cast.identity].sha256,
+    swappers = {id(cast): engine.swapper_for(cast) for cast in owners.values()}
+    ready: dict[tuple[int, int], Any] = {}
+    cast_tracks = []
+    for track_id, cast in owners.items():
+        track, swapper = tracks.track(track_id), swappers[id(cast)]
+        performer = neutral_shape([face.points for face in track.faces.values()]) if cast.reshape > 0.0 else None
+        # Reshaping is of one performer; without it one preparation serves a crowd cast by `all`.
+        key = (id(cast), -1 if performer is None else track_id)
+        if key not in ready:
+            ready[key] = swapper.prepare(identities[cast.identity], colour_space=linear, performer=performer)
+        cast_tracks.append(
+            CastTrack(
+                track=track,
+                swapper=swapper,
+                prepared=ready[key],
+                strength=cast.strength,
+                performer=performer,
+                identity_sha256=identities[cast.identity].sha256,
+            )
         )
-        for track_id, cast in owners.items()
+    return tuple(cast_tracks)
+
+
+def _plan(
+    shot: Shot,
+    plate: ShotPlate,
+    output: Output,
+    cast: tuple[CastTrack, ...],
+    engine: Engine,
+    identities: Mapping[str, Identity],
+    *,
+    swap_frame: SwapFrame,
+    overwrite: bool,
+) -> RenderPlan:
+    return RenderPlan(
+        shot=shot,
+        plate=plate.plate,
+        output=output,
+        frames=plate.frames,
+        config=plate.config,
+        colour_space=plate.colour_space,
+        cast=cast,
+        base_digest=_base_digest(shot, engine, plate.config, plate),
+        header=_header(identities, engine),
+        swap_frame=swap_frame,
+        overwrite=overwrite,
     )
 
 

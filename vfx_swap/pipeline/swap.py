@@ -1,7 +1,7 @@
 """One frame's swap: the whole journey, from plate to comp.
 
-    plate -> crop (warp_for, cut_crop) -> swapper -> shot's light -> plate's grain
-          -> laid back in the plate's pixels -> matte (expand, strength) -> comp_over
+plate -> crop (warp_for, cut_crop) -> swapper -> shot's light -> plate's grain
+      -> laid back in the plate's pixels -> matte (expand, strength) -> comp_over
 """
 
 from __future__ import annotations

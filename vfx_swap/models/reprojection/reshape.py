@@ -1,8 +1,9 @@
 """Pulling the performer's proportions toward the identity's, by a smooth warp of the plate.
 
-The identity's 3D landmarks are laid on the performer's by a weighted similarity; the difference, fading
-around the mouth (expression) and 1.15 face heights from the face's middle, moves the plate and the mesh
-alike, so that outline, ears and neck follow.
+The identity's 3D landmarks are laid on the performer's neutral shape by a weighted similarity. The difference
+is one for the whole track, so it neither breathes nor fights an expression; it is turned into each frame's
+pose, fades around the mouth and 1.15 face heights from the face's middle, and moves plate and mesh alike, so
+that outline, ears and neck follow.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from scipy.interpolate import RBFInterpolator
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LOOPS, SKIN_LANDMARKS
 from vfx_swap.geometry.sample import sample
+from vfx_swap.geometry.shapes import fit_shape
 from vfx_swap.models.reprojection.skin import smoothstep
 
-__all__ = ["Reshaped", "reshape_crop"]
+__all__ = ["Proportions", "Reshaped", "compare_proportions", "reshape_crop"]
 
 REACH = 1.15
 """Face heights from the middle of the face at which nothing moves any more."""
@@ -39,19 +41,46 @@ class Reshaped:
     """(height, width) 1 where the plate was moved, 0 where not, soft between; None: nowhere."""
 
 
-def reshape_crop(rgb: FloatArray, points: FloatArray, identity_points: FloatArray, *, amount: float) -> Reshaped:
+@dataclass(frozen=True, eq=False)
+class Proportions:
+    """How an identity's face differs from a performer's, in the performer's neutral shape."""
+
+    neutral: np.ndarray
+    """(468, 3) the performer's shape."""
+    difference: np.ndarray
+    """(468, 3) from it to the identity's, 0 around the mouth."""
+
+
+def compare_proportions(performer: FloatArray, identity: FloatArray) -> Proportions:
+    """What sets an identity's proportions apart.
+
+    Args:
+        performer: (478, 3) neutral shape of the track.
+        identity: (478, 3) landmarks of a reference that faces the camera, any similarity.
+    """
+    neutral = performer[:SKIN_LANDMARKS].astype(np.float64)
+    height = max(float(np.linalg.norm(neutral[10] - neutral[152])), 1e-6)
+    mouth = neutral[list(MOUTH)].mean(axis=0)
+    away = (np.linalg.norm(neutral - mouth, axis=1) / height).astype(np.float32)
+    weights = smoothstep(away, 0.12, 0.40).astype(np.float64) + 0.02
+    laid = fit_shape(identity[:SKIN_LANDMARKS], neutral, weights).place(identity[:SKIN_LANDMARKS].astype(np.float64))
+    return Proportions(neutral=neutral, difference=(laid - neutral) * (weights / weights.max())[:, None])
+
+
+def reshape_crop(rgb: FloatArray, points: FloatArray, proportions: Proportions | None, *, amount: float) -> Reshaped:
     """Reshape a crop.
 
     Args:
         rgb: (height, width, 3) finite.
         points: (478, 3) the performer's landmarks in crop pixels.
-        identity_points: (478, 3) the identity's, any similarity.
+        proportions: of performer and identity; None reshapes nothing.
         amount: 0 nothing, 1 the identity's proportions.
     """
-    if amount <= 0.0:
+    if amount <= 0.0 or proportions is None:
         return Reshaped(rgb=rgb, points=points, moved=None)
     height = max(float(np.linalg.norm(points[10, :2] - points[152, :2])), 1.0)
-    wanted = _difference(points, identity_points, height) * amount
+    pose = fit_shape(proportions.neutral, points[:SKIN_LANDMARKS], np.ones(SKIN_LANDMARKS))
+    wanted = pose.turn(proportions.difference) * amount
     field = _field(points, wanted, height, rgb.shape[:2])
     rows, columns = np.mgrid[: rgb.shape[0], : rgb.shape[1]].astype(np.float32)
     where = np.stack([columns - field[..., 0], rows - field[..., 1]], axis=-1)
@@ -66,23 +95,6 @@ def reshape_crop(rgb: FloatArray, points: FloatArray, identity_points: FloatArra
     placed[:, :2] = guess
     placed[:SKIN_LANDMARKS, 2] += wanted[:, 2]
     return Reshaped(rgb=np.asarray(warped, np.float32), points=placed.astype(np.float32), moved=moved)
-
-
-def _difference(points: FloatArray, identity_points: FloatArray, height: float) -> np.ndarray:
-    """(468, 3) from the performer's landmarks to the identity's laid on them (Umeyama 1991, weighted)."""
-    source = identity_points[:SKIN_LANDMARKS].astype(np.float64)
-    wanted = points[:SKIN_LANDMARKS].astype(np.float64)
-    mouth = wanted[list(MOUTH), :2].mean(axis=0)
-    distance = np.linalg.norm(wanted[:, :2] - mouth, axis=1) / height
-    weight = smoothstep(distance.astype(np.float32), 0.12, 0.40).astype(np.float64) + 0.02
-    weight /= weight.sum()
-    source_middle, wanted_middle = weight @ source, weight @ wanted
-    a, b = source - source_middle, wanted - wanted_middle
-    left, spread, right = np.linalg.svd((a * weight[:, None]).T @ b)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    rotation = left @ np.diag(sign) @ right
-    scale = float((spread * sign).sum() / (weight @ (a**2).sum(axis=1)))
-    return (scale * a @ rotation + wanted_middle - wanted) * (weight / weight.max())[:, None]
 
 
 def _field(points: FloatArray, wanted: np.ndarray, height: float, shape: tuple[int, ...]) -> FloatArray:

@@ -23,9 +23,15 @@ OUTLIER = 4.5
 """Distance, in spreads, at which a sample is skin with a probability of one half."""
 BLACK = -4.5
 """Spreads of log luminance under which a texel behind a lens is a frame and not a shadow."""
-LINE = 0.5
+DOUBTFUL = 0.65
+"""Probability of skin under which a texel may belong to a frame."""
+GLARE = 1.8
+"""Spreads of log luminance over which a texel behind a lens is a reflection."""
+LINE = 0.55
 """Spreads of log luminance by which a fine line stands off its surroundings."""
-LENS = (0.085, 0.16)
+THIN = 0.7
+"""How much of a fine line in the ring of a lens is rim: some are wrinkles."""
+LENS = (0.12, 0.16)
 """Distances from the middle of an eye, as fractions of the UV's side, between which lenses end."""
 
 
@@ -70,7 +76,8 @@ def grow(region: FloatArray, radius: float) -> FloatArray:
 def feature_guard(atlas: Atlas) -> FloatArray:
     """(size, size) 1 on and around eyes, brows, lips and nostrils, which are not skin and yet the face."""
     total = sum((atlas.regions[name] for name in FEATURES), np.zeros((atlas.size, atlas.size), np.float32))
-    return np.clip(blur(np.asarray(total, dtype=np.float32), 0.008 * atlas.size) * 2.5, 0.0, 1.0)
+    soft = blur(np.asarray(total, dtype=np.float32), 0.008 * atlas.size)
+    return np.asarray(np.clip(soft * 2.5, 0.0, 1.0), dtype=np.float32)
 
 
 def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: Atlas, *, rounds: int = 3) -> SkinFit:
@@ -93,7 +100,7 @@ def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: At
     for _ in range(rounds):
         light = fit_light(colour[::stride], normals[::stride], weight[::stride])
         shade = light.shade(normals)
-        relative = colour / shade
+        relative = np.asarray(colour / shade, dtype=np.float32)
         feature = _log_features(relative)
         core = feature[weight > 0.5 * float(weight.max())]
         middle = np.median(core, axis=0)
@@ -116,7 +123,7 @@ def _log_features(relative: FloatArray) -> np.ndarray:
 
 
 def spectacle_rims(fit: SkinFit, atlas: Atlas) -> FloatArray:
-    """(size, size) 1 on the rims of spectacles, 0 everywhere when there are none.
+    """(size, size) 0 to 1 on the rims of spectacles, 0 everywhere when there are none.
 
     Rims are what no brow, wrinkle or lash is: one connected thing that is not skin, runs over the bridge
     of the nose and reaches past both eyes. Once found, black counts everywhere off the eye, and fine lines
@@ -138,19 +145,20 @@ def spectacle_rims(fit: SkinFit, atlas: Atlas) -> FloatArray:
     lines = np.abs(darkness - blur(darkness, 0.008 * size)) > LINE
     # Above the eyes the rim is the frame itself; brows and forehead lines are none of it.
     ring = (radius > LENS[0]) & (radius < LENS[1]) & (row > eye_row)
-    near = grow(frame.astype(np.float32), 0.03 * size) > 0.0
-    rims = (frame & ((radius > LENS[0]) | black) & ~eyes) | (ring & lines & near)
-    return rims.astype(np.float32)
+    near = grow(frame.astype(np.float32), 0.022 * size) > 0.0
+    glare = (darkness > GLARE) & (radius < 1.3 * LENS[0])
+    rims = np.where((frame & ((radius > LENS[0]) | black)) | glare, 1.0, np.where(ring & lines & near, THIN, 0.0))
+    return np.asarray(np.where(eyes, 0.0, rims), dtype=np.float32)
 
 
 def _frame(fit: SkinFit, darkness: FloatArray, eyes: np.ndarray, atlas: Atlas) -> np.ndarray:
     """(size, size) the connected thing over the bridge, or nothing."""
     size = atlas.size
     row = np.arange(size)[:, None] / size
-    not_skin = blur(atlas.picture(fit.skin, fill=1.0), 0.002 * size) < 0.5
+    skin = blur(atlas.picture(fit.skin, fill=1.0), 0.002 * size)
     brows = blur(atlas.regions["brows"], 0.004 * size) > 0.3
-    found = (not_skin & (row > 0.27) & (row < 0.52) & ~eyes & (~brows | (darkness < -3.5))).astype(np.uint8)
-    side = 2 * max(1, round(0.006 * size)) + 1
+    found = ((skin < DOUBTFUL) & (row > 0.27) & (row < 0.52) & ~eyes & (~brows | (darkness < -3.5))).astype(np.uint8)
+    side = 2 * max(1, round(0.008 * size)) + 1
     found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(found)
     bridge = labels[int(0.28 * size) : int(0.45 * size), int(0.49 * size) : int(0.51 * size)]
@@ -159,4 +167,4 @@ def _frame(fit: SkinFit, darkness: FloatArray, eyes: np.ndarray, atlas: Atlas) -
         left, width = boxes[label][cv2.CC_STAT_LEFT], boxes[label][cv2.CC_STAT_WIDTH]
         if width > 0.3 * size and left < 0.42 * size and left + width > 0.58 * size:
             frame |= labels == label
-    return frame
+    return frame & (skin < 0.5)

@@ -23,7 +23,7 @@ from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
-from vfx_swap.models.reprojection.reshape import Reshaped, reshape_crop
+from vfx_swap.models.reprojection.reshape import Proportions, Reshaped, compare_proportions, reshape_crop
 from vfx_swap.models.reprojection.skin import (
     SkinFit,
     blur,
@@ -46,7 +46,7 @@ RESIDUAL_SIGMA = 0.10
 """Blur of the light that the harmonic fit leaves over, as a fraction of the UV side (0.12 face heights)."""
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
 """How much of it is put on, and its bound in log."""
-HIGHLIGHT_FROM = 1.3
+HIGHLIGHT_FROM = 1.5
 """Luminance over the fitted light above which the plate's skin is taken to show a highlight."""
 
 
@@ -78,8 +78,8 @@ class PreparedReprojection:
     """(LIGHT_SIZE, LIGHT_SIZE)."""
     skin_colour: FloatArray
     """(3,) plate's primaries."""
-    points: FloatArray
-    """(478, 3) landmarks of the most frontal reference, for reshaping."""
+    proportions: Proportions | None
+    """From the performer's to the identity's; None where nothing is reshaped."""
     eyes: tuple[Eye, Eye] | None
     """That reference's eyes; None when it does not show them."""
 
@@ -112,8 +112,10 @@ class ReprojectionSwapper:
         self._mesh = mesh
         self._atlas: Atlas = atlas_for(mesh, size=LIGHT_SIZE)
 
-    def prepare(self, identity: Identity, *, colour_space: str) -> PreparedReprojection:
-        """The identity's texture in the plate's primaries.
+    def prepare(
+        self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None
+    ) -> PreparedReprojection:
+        """The identity's texture in the plate's primaries, and how far its proportions are from the performer's.
 
         Raises:
             ColourSpaceError: unknown space, or one that is not linear.
@@ -131,7 +133,7 @@ class ReprojectionSwapper:
                 cv2.resize(identity.texture.weight, small, interpolation=cv2.INTER_AREA), dtype=np.float32
             ),
             skin_colour=skin,
-            points=frontal.points,
+            proportions=None if performer is None else compare_proportions(performer, frontal.points),
             eyes=reference_eyes(frontal, self._atlas.mesh),
         )
 
@@ -149,7 +151,7 @@ class ReprojectionSwapper:
         shift = np.array([crop.warp.matrix[0, 2], crop.warp.matrix[1, 2], 0.0], dtype=np.float32)
         points = face.points + shift
         clean = np.maximum(np.nan_to_num(crop.rgb, nan=0.0, posinf=65504.0, neginf=0.0), 0.0).astype(np.float32)
-        shaped = reshape_crop(clean, points, prepared.points, amount=self.options.reshape)
+        shaped = reshape_crop(clean, points, prepared.proportions, amount=self.options.reshape)
         atlas, height = self._atlas, max(face.height, 1.0)
         positions = atlas.mesh.positions(shaped.points)
         seen = self._look(shaped.rgb, positions, prepared, height)
@@ -163,7 +165,8 @@ class ReprojectionSwapper:
         texture_at = read_at * np.float32(prepared.texture.shape[0]) - np.float32(0.5)
         light = sample(seen.light, at_light)
         swapped = sample(prepared.texture, texture_at) * light
-        skin = atlas.picture(seen.fit.skin)
+        # A glint on a frame is no highlight of skin.
+        skin = atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size))
         swapped += self._highlights(shaped.rgb, raster, light, sample(skin, at_light), height)
         # Teeth, tongue and darkness stay the plate's.
         mouth = _opening(shaped.points, ("mouth",), raster, 0.005 * height)
@@ -205,13 +208,15 @@ class ReprojectionSwapper:
         # Outside the mesh the last colour is carried on, so that sampling at the border does not darken.
         inside = atlas.picture(np.ones(len(fit.skin), np.float32))
         lit = shade * np.exp(share)
-        spread = blur(np.asarray(lit * inside[..., None], np.float32), 2.0) / np.maximum(blur(inside, 2.0), 1e-4)[..., None]
+        spread = (
+            blur(np.asarray(lit * inside[..., None], np.float32), 2.0) / np.maximum(blur(inside, 2.0), 1e-4)[..., None]
+        )
         return np.asarray(np.where(inside[..., None] > 0.0, lit, spread), dtype=np.float32)
 
     def _alpha(self, seen: _Seen, prepared: PreparedReprojection) -> FloatArray:
         """(size, size) the swapper's matte in UV."""
         atlas, options, size = self._atlas, self.options, self._atlas.size
-        row = (np.arange(size, dtype=np.float32) / size)[:, None]
+        row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
         # `edge` is 1 at 0.12 face heights inside the mesh.
         soft_end = 0.03 + max(options.feather, 0.002) * 1.5 / 0.12
         border = smoothstep(atlas.regions["edge"], 0.03, soft_end)
@@ -244,8 +249,14 @@ class ReprojectionSwapper:
         # The highlight's colour is the plate's minus the skin under it.
         colour = np.maximum(plate - light, 0.0)
         colour /= np.maximum(colour @ weights, 1e-6)[:, None]
-        near_skin = np.maximum(skin, smoothstep(bright / expected, 2.0, 4.0))
-        return np.asarray(colour * (over * near_skin)[:, None], dtype=np.float32)
+        return np.asarray(
+            colour * (over * np.maximum(skin, _burnt(bright / expected) * (skin > 0.0)))[:, None], np.float32
+        )
+
+
+def _burnt(over: FloatArray) -> FloatArray:
+    """How surely light this far over skin's is a highlight, though it no longer looks like skin."""
+    return smoothstep(over, 2.0, 4.0)
 
 
 def _opening(points: FloatArray, loops: tuple[str, ...], raster: Raster, softness: float) -> FloatArray:

@@ -36,13 +36,13 @@ TEXTURE_SIZE = 1024
 """Side of the texture: about one texel a pixel for a face 900 px high."""
 NORMAL_ROUNDS = 30
 """Smoothing of the normals that light is fitted to."""
-HIGHLIGHT = 0.3
+HIGHLIGHT = 0.4
 """Log luminance over mean skin above which a reference's own highlight is compressed (softly, to +0.2)."""
-COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.2, 0.8
+COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.45, 0.8
 """Bounds, in log, on how far a texel's colour may stray from mean skin: skin, and lips and eyes."""
-SHADING_LIMIT = 0.5
+SHADING_LIMIT = 0.9
 """Bound on the log of broad shading that the light fit leaves in skin."""
-DETAIL_TARGET = 0.1
+DETAIL_TARGET = 0.14
 """Robust spread of fine log luminance of well photographed skin; contrast of a reference is drawn to it."""
 FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
 """Blurs, as fractions of the side, that fill what no reference shows, finest first."""
@@ -94,10 +94,13 @@ def build_texture(references: Sequence[Reference], *, mesh: CanonicalMesh, size:
     weights = [w if r is frontal else w * elsewhere for w, r in zip(weights, references, strict=True)]
     total = np.maximum(sum(weights, np.zeros((size, size), np.float32)), 1e-9)
     luminance = sum((v.luminance * w for v, w in zip(views, weights, strict=True)), np.zeros_like(total)) / total
-    colour = sum(
-        (v.colour * w[..., None] for v, w in zip(views, weights, strict=True)),
-        np.zeros((size, size, 3), np.float32),
-    ) / total[..., None]
+    colour = (
+        sum(
+            (v.colour * w[..., None] for v, w in zip(views, weights, strict=True)),
+            np.zeros((size, size, 3), np.float32),
+        )
+        / total[..., None]
+    )
     trust = np.max([view.trust for view in views], axis=0)
     coverage = np.max([view.coverage for view in views], axis=0)
     relative = np.exp(luminance[..., None] + colour).astype(np.float32)
@@ -116,11 +119,16 @@ def _view(reference: Reference, atlas: Atlas) -> _View:
     shown = sample(_reduced(reference.rgb, height / atlas.size), texels[:, :2], cubic=True)
     fit = fit_skin(shown, smooth, facing, atlas)
 
-    rims = _soft_rims(spectacle_rims(fit, atlas), atlas)
+    hard_rims = spectacle_rims(fit, atlas)
+    rims = _soft_rims(hard_rims, atlas)
     seen = _visible(positions, texels, facing, smooth[:, 2], reference, atlas)
     shown_skin = _shown_skin(fit, atlas) * seen
     trust = shown_skin * (1.0 - rims)
     coverage = _coverage(shown_skin, atlas)
+    if hard_rims.any():
+        # Eyes behind lenses are dark, small and full of reflections: the performer's are better.
+        behind = smoothstep(atlas.regions["eyes"], 0.5, 1.0)
+        trust, coverage = trust * (1.0 - behind), coverage * (1.0 - behind)
     luminance, colour = _detail(shown, fit, trust, atlas)
     core = fit.skin > 0.7
     skin_colour = fit.shade[core].mean(axis=0) if core.any() else fit.shade.mean(axis=0)
@@ -170,7 +178,7 @@ def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
     The middle of the face below the brows' top is taken as face: hair seldom lies there, wrinkles do.
     """
     size = atlas.size
-    row = (np.arange(size, dtype=np.float32) / size)[:, None]
+    row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
     core = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.24, 0.29)
     skin = blur(atlas.picture(fit.skin), 0.004 * size)
     hair = (1.0 - smoothstep(skin, 0.35, 0.75)) * (1.0 - feature_guard(atlas)) * (1.0 - core)
@@ -179,7 +187,7 @@ def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
 
 
 def _soft_rims(rims: FloatArray, atlas: Atlas) -> FloatArray:
-    return blur(grow(rims, 0.008 * atlas.size), 0.005 * atlas.size) * (1.0 - atlas.regions["eyes"])
+    return blur(grow(rims, 0.006 * atlas.size), 0.004 * atlas.size) * (1.0 - atlas.regions["eyes"])
 
 
 def _coverage(shown_skin: FloatArray, atlas: Atlas) -> FloatArray:
@@ -193,9 +201,7 @@ def _coverage(shown_skin: FloatArray, atlas: Atlas) -> FloatArray:
     return blur(smoothstep(inner.astype(np.float32), 0.0, 0.035), 0.01 * size)
 
 
-def _detail(
-    shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas
-) -> tuple[FloatArray, FloatArray]:
+def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
     """Log luminance (size, size) and log colour (size, size, 3) over mean skin.
 
     Luminance is the plain sum of the channels over that of the light: in saturated photographs the weak
