@@ -28,7 +28,8 @@ def sample(picture: FloatArray, xy: FloatArray, *, cubic: bool = False) -> Float
     """
     flat = np.ascontiguousarray(xy.reshape(-1, 2), dtype=np.float32)
     count = len(flat)
-    rows = -(-count // ROW)
+    # OpenCV takes no empty map: no points still make one row.
+    rows = max(1, -(-count // ROW))
     padded = np.zeros((rows * ROW, 2), dtype=np.float32)
     padded[:count] = flat
     maps = padded.reshape(rows, ROW, 2)
