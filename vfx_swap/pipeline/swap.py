@@ -1,6 +1,6 @@
 """One frame's swap: the whole journey, from plate to comp.
 
-plate -> crop (warp_for, cut_crop) -> swapper -> shot's light -> plate's grain
+plate -> crop (warp_for, cut_crop) -> swapper -> plate's motion blur -> shot's light -> plate's grain
       -> laid back in the plate's pixels -> matte (expand, strength) -> comp_over
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.comp.grain import add_grain, measure_grain
 from vfx_swap.comp.matte import expand_matte
+from vfx_swap.comp.motion import blur_along, measure_motion_blur
 from vfx_swap.comp.over import comp_increment, comp_over
 from vfx_swap.geometry.warps import cut_crop, footprint, increment_crop, lay_back
 from vfx_swap.light.grade import light_gain
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.settings import Lighting, Shot
-from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
+from vfx_swap.types import Crop, Face, Frame, MovedPlate, SwapResult, Warp, Window
 
 __all__ = ["CastFace", "swap_frame"]
 
@@ -54,56 +55,95 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
     window = frame.data_window
     rgb, union = frame.rgb, np.zeros(frame.rgb.shape[:2], np.float32)
     mattes: dict[int, FloatArray] = {}
-    patch = np.zeros((*union.shape, 4), np.float32) if want_patch else None
     for one in sorted(cast, key=lambda c: (c.face.height, c.track_id)):
         before = cut_crop(
             frame.rgb, data_window=window, warp=one.swapper.warp_for(one.face), colour_space=frame.colour_space
         )
         after = one.swapper.swap(before, one.face, one.prepared)
+        after = _motion(before, after)
         after = _light(after, shot.lighting)
         if shot.grain.match == "plate":
             after = _grain(before, after, seed=_seed(shot.name, frame.number, one.track_id))
 
         part = footprint(before.warp, window)
         at = part.slices(window)
-        laid, alpha = lay_back(after, data_window=part)
-        matte = expand_matte(alpha, shot.matte.expand_pixels) * np.float32(one.strength)
-        rgb = _comp(rgb, before, after, laid, matte, part=part, window=window)
+        layer = _lay(before, after, part=part, expand=shot.matte.expand_pixels, strength=one.strength)
+        rgb = rgb.copy()
+        rgb[at] = layer.over(np.ascontiguousarray(rgb[at]))
 
         whole = np.zeros_like(union)
-        whole[at] = matte
+        whole[at] = layer.changed
         mattes[one.track_id] = whole
         union = union + whole - union * whole
-        if patch is not None:
-            _lay_patch(patch[at], laid, matte)
     return SwapResult(
         frame=Frame(frame.number, rgb, window, frame.display_window, frame.colour_space),
         matte=np.asarray(union, np.float32),
         track_mattes=mattes,
-        patch=patch,
+        patch=_patch(frame.rgb, rgb, union) if want_patch else None,
     )
 
 
-def _comp(
-    rgb: FloatArray, before: Crop, after: Crop, laid: FloatArray, matte: FloatArray, *, part: Window, window: Window
-) -> FloatArray:
-    """The face over what is there, in the part of the frame that the crop covers.
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A swapped face in the plate's pixels."""
+
+    face: FloatArray
+    """(height, width, 3), or how much to add where `is_increment`."""
+    matte: FloatArray
+    is_increment: bool
+    moved: MovedPlate | None
+    """The plate under it, where reshaping moved it."""
+
+    @property
+    def changed(self) -> FloatArray:
+        """(height, width) the matte of all that changes: the face and what was moved."""
+        return self.matte if self.moved is None else np.maximum(self.matte, self.moved.alpha)
+
+    def over(self, plate: FloatArray) -> FloatArray:
+        """The layer over what is there; bits stay where `changed` is 0."""
+        under = plate if self.moved is None else comp_over(plate, self.moved.rgb, self.moved.alpha)
+        return (comp_increment if self.is_increment else comp_over)(under, self.face, self.matte)
+
+
+def _lay(before: Crop, after: Crop, *, part: Window, expand: float, strength: float) -> _Layer:
+    """Lay a swapped crop back into a part of the plate.
 
     A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
     """
-    at = part.slices(window)
-    out = rgb.copy()
-    if _is_whole(before.warp):
-        out[at] = comp_over(np.ascontiguousarray(rgb[at]), laid, matte)
-    else:
-        increment, _ = lay_back(increment_crop(before, after), data_window=part)
-        out[at] = comp_increment(np.ascontiguousarray(rgb[at]), increment, matte)
-    return out
+    share = np.float32(strength)
+    whole = _is_whole(before.warp)
+    face, alpha = lay_back(after if whole else increment_crop(before, after), data_window=part)
+    matte = np.asarray(expand_matte(alpha, expand) * share, np.float32)
+    moved = None
+    if after.moved is not None:
+        rgb, reach = lay_back(
+            Crop(after.moved.rgb, after.moved.alpha, after.warp, after.colour_space), data_window=part
+        )
+        moved = MovedPlate(rgb=rgb, alpha=np.asarray(reach * share, np.float32))
+    return _Layer(face=face, matte=matte, is_increment=not whole, moved=moved)
 
 
 def _is_whole(warp: Warp) -> bool:
     """True when the crop's pixels are the plate's."""
     return bool(np.array_equal(warp.matrix[:, :2], np.eye(2)) and np.array_equal(warp.matrix, np.round(warp.matrix)))
+
+
+def _motion(before: Crop, after: Crop) -> Crop:
+    """The plate's motion blur on the swapped face and its matte, where the plate has any."""
+    plate = _finite(before.rgb if after.moved is None else after.moved.rgb)
+    face = _finite(after.rgb)
+    blur = measure_motion_blur(plate, face, np.asarray(after.alpha >= 1.0, np.float32))
+    if blur.length_pixels < 1.0:
+        return after
+    alpha = blur_along(after.alpha, blur)
+    colour = blur_along(face * after.alpha[..., None], blur) / np.maximum(alpha, 1e-4)[..., None]
+    rgb = np.where(alpha[..., None] > 1e-4, colour, after.rgb)
+    alpha = np.where(alpha > 1e-4, alpha, np.float32(0.0))
+    return replace(after, rgb=np.asarray(rgb, np.float32), alpha=np.asarray(alpha, np.float32))
+
+
+def _finite(rgb: FloatArray) -> FloatArray:
+    return np.asarray(np.nan_to_num(rgb, nan=0.0, posinf=65504.0, neginf=0.0), np.float32)
 
 
 def _light(crop: Crop, lighting: Lighting) -> Crop:
@@ -116,16 +156,26 @@ def _light(crop: Crop, lighting: Lighting) -> Crop:
     if np.array_equal(gain, np.ones(3)):
         return crop
     lit = np.where(crop.alpha[..., None] > 0.0, crop.rgb * gain.astype(np.float32), crop.rgb)
-    return Crop(np.asarray(lit, np.float32), crop.alpha, crop.warp, crop.colour_space)
+    return replace(crop, rgb=np.asarray(lit, np.float32))
 
 
 def _grain(before: Crop, after: Crop, *, seed: int) -> Crop:
-    """The plate's grain on the swapped face, as much as it lacks."""
-    clean = [np.nan_to_num(c.rgb, nan=0.0, posinf=65504.0, neginf=0.0).astype(np.float32) for c in (before, after)]
-    wanted, present = (measure_grain(rgb, after.alpha) for rgb in clean)
-    grained = add_grain(clean[1], wanted=wanted, present=present, seed=seed)
+    """The plate's grain on the swapped face, as much as it lacks.
+
+    The plate is read wherever it is about as bright as the face: skin alone has pores that pass for grain.
+    """
+    plate, face = _finite(before.rgb), _finite(after.rgb)
+    brightness = plate.mean(axis=-1)
+    on_face = after.alpha >= 0.5
+    if not on_face.any():
+        return after
+    middle = float(np.median(brightness[on_face]))
+    alike = (before.alpha >= 1.0) & (brightness > 0.25 * middle) & (brightness < 4.0 * middle)
+    wanted = measure_grain(plate, alike.astype(np.float32))
+    present = measure_grain(face, after.alpha)
+    grained = add_grain(face, wanted=wanted, present=present, seed=seed)
     rgb = np.where(after.alpha[..., None] > 0.0, grained, after.rgb)
-    return Crop(np.asarray(rgb, np.float32), after.alpha, after.warp, after.colour_space)
+    return replace(after, rgb=np.asarray(rgb, np.float32))
 
 
 def _seed(name: str, frame: int, track: int) -> int:
@@ -133,9 +183,13 @@ def _seed(name: str, frame: int, track: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{name}\0{frame}\0{track}".encode()).digest()[:8], "big")
 
 
-def _lay_patch(patch: FloatArray, laid: FloatArray, matte: FloatArray) -> None:
-    """A face over the patch so far, premultiplied (Porter and Duff, "Compositing Digital Images", 1984)."""
-    keep = (1.0 - matte)[..., None]
-    finite = np.nan_to_num(laid, nan=0.0, posinf=0.0, neginf=0.0)
-    patch[..., :3] = np.where(matte[..., None] > 0.0, finite * matte[..., None] + patch[..., :3] * keep, patch[..., :3])
-    patch[..., 3:] = matte[..., None] + patch[..., 3:] * keep
+def _patch(plate: FloatArray, comp: FloatArray, matte: FloatArray) -> FloatArray:
+    """(height, width, 4) premultiplied: what "over" the plate gives the comp.
+
+    `comp - plate * (1 - matte)`: the swapped face times its matte (Porter and Duff, "Compositing Digital
+    Images", 1984). Where plate or comp is not finite it is 0: no sum would bring it back.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        colour = comp - plate * (1.0 - matte)[..., None]
+    use = (matte[..., None] > 0.0) & np.isfinite(colour)
+    return np.concatenate([np.where(use, colour, 0.0), matte[..., None]], axis=-1).astype(np.float32)

@@ -29,7 +29,7 @@ GLARE = 1.8
 """Spreads of log luminance over which a texel behind a lens is a reflection."""
 LINE = 0.55
 """Spreads of log luminance by which a fine line stands off its surroundings."""
-THIN = 0.7
+THIN = 0.65
 """How much of a fine line in the ring of a lens is rim: some are wrinkles."""
 LENS = (0.12, 0.16)
 """Distances from the middle of an eye, as fractions of the UV's side, between which lenses end."""

@@ -34,7 +34,7 @@ from vfx_swap.models.reprojection.skin import (
     spectacle_rims,
 )
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
-from vfx_swap.types import Crop, Face, Identity, Warp
+from vfx_swap.types import Crop, Face, Identity, MovedPlate, Warp
 
 __all__ = ["PreparedReprojection", "ReprojectionOptions", "ReprojectionSwapper"]
 
@@ -287,16 +287,11 @@ def _filled(points: FloatArray, loops: tuple[str, ...], shape: tuple[int, int], 
 
 
 def _compose(crop: Crop, shaped: Reshaped, raster: Raster, swapped: FloatArray, alpha: FloatArray) -> Crop:
-    """The face over the (reshaped) plate; alpha covers the face and what reshaping moved."""
+    """The swapped face as a crop, over the plate that reshaping moved."""
     rgb = crop.rgb.copy()
-    matte = raster.picture(alpha) * crop.alpha
-    if shaped.moved is None:
-        rgb[raster.rows, raster.columns] = np.where(alpha[:, None] > 0.0, swapped, rgb[raster.rows, raster.columns])
-        return Crop(rgb, np.asarray(matte, np.float32), crop.warp, crop.colour_space)
-    under = shaped.rgb
-    face = under.copy()
-    face[raster.rows, raster.columns] = swapped
-    mixed = under + matte[..., None] * (face - under)
-    total = np.maximum(matte, shaped.moved * crop.alpha)
-    rgb = np.where(total[..., None] > 0.0, mixed, rgb)
-    return Crop(np.asarray(rgb, np.float32), np.asarray(total, np.float32), crop.warp, crop.colour_space)
+    rgb[raster.rows, raster.columns] = swapped
+    matte = np.asarray(raster.picture(alpha) * crop.alpha, dtype=np.float32)
+    moved = None
+    if shaped.moved is not None:
+        moved = MovedPlate(rgb=shaped.rgb, alpha=np.asarray(shaped.moved * crop.alpha, dtype=np.float32))
+    return Crop(rgb, matte, crop.warp, crop.colour_space, moved)

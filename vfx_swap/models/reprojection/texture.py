@@ -36,13 +36,13 @@ TEXTURE_SIZE = 1024
 """Side of the texture: about one texel a pixel for a face 900 px high."""
 NORMAL_ROUNDS = 30
 """Smoothing of the normals that light is fitted to."""
-HIGHLIGHT = 0.4
+HIGHLIGHT = 0.3
 """Log luminance over mean skin above which a reference's own highlight is compressed (softly, to +0.2)."""
-COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.45, 0.8
+COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.3, 0.8
 """Bounds, in log, on how far a texel's colour may stray from mean skin: skin, and lips and eyes."""
 SHADING_LIMIT = 0.9
 """Bound on the log of broad shading that the light fit leaves in skin."""
-DETAIL_TARGET = 0.14
+DETAIL_TARGET = 0.17
 """Robust spread of fine log luminance of well photographed skin; contrast of a reference is drawn to it."""
 FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
 """Blurs, as fractions of the side, that fill what no reference shows, finest first."""
@@ -221,8 +221,10 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
 
     logs = atlas.picture(np.log(np.clip(fit.relative, 0.02, 8.0)))
     colour = logs - (logs @ np.asarray(LUMA, np.float32))[..., None]
-    # In the dark of lashes and folds colour is noise.
+    # In the dark of lashes and folds colour is noise; in highlights it is the lamp's, not the skin's.
+    skin_only = 1.0 - np.clip(2.0 * atlas.regions["eyes"], 0.0, 1.0)
     colour *= smoothstep(luminance, -1.6, -0.5)[..., None]
+    colour *= (1.0 - smoothstep(luminance, 0.0, 0.3) * skin_only)[..., None]
     features = np.clip(atlas.regions["lips"] + atlas.regions["eyes"], 0.0, 1.0)[..., None]
     smooth = _masked_blur(colour, trust, 0.01 * size)
     sharp = _masked_blur(colour, np.maximum(trust, features[..., 0]), 0.004 * size)
