@@ -97,4 +97,5 @@ def _filled(uv: FloatArray, loops: Sequence[str], size: int, softness: float) ->
     region = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
     if softness > 0.0:
         region = cv2.GaussianBlur(region, (0, 0), softness * size)
-    return np.asarray(region, dtype=np.float32)
+    # A blur's kernel sums to 1 but for rounding.
+    return np.asarray(np.minimum(region, 1.0), dtype=np.float32)

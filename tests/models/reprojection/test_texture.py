@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.models.faces import Sitter
+from vfx_swap.models.facemesh.canonical import CanonicalMesh
+from vfx_swap.models.reprojection.atlas import Atlas
+from vfx_swap.models.reprojection.texture import build_texture, frontal_reference
+from vfx_swap.types import Pose, Reference, SkinTexture
+
+SIZE = 256
+SIDES = ((0.25, 0.35), (0.65, 0.75))
+
+
+def rows(low: float, high: float) -> slice:
+    return slice(int(low * SIZE), int(high * SIZE))
+
+
+def test_hat_and_fringe_have_no_weight_and_the_face_has(
+    hopper_texture: SkinTexture, collins_texture: SkinTexture, atlas: Atlas
+) -> None:
+    middle = rows(0.35, 0.65)
+    assert hopper_texture.weight[rows(0.0, 0.11), middle].max() < 0.05
+    assert collins_texture.weight[rows(0.0, 0.16), middle].max() < 0.05
+    for texture in (hopper_texture, collins_texture):
+        assert texture.weight[rows(0.5, 0.65), middle].min() > 0.95
+        # Outside the mesh nothing is claimed.
+        inside = atlas.picture(np.ones(len(atlas.raster.rows), np.float32))
+        assert texture.weight[inside == 0.0].max() < 0.5
+        assert texture.weight.min() >= 0.0
+        assert texture.weight.max() <= 1.0
+
+
+def test_mean_skin_is_about_one(hopper_texture: SkinTexture, collins_texture: SkinTexture, atlas: Atlas) -> None:
+    for texture in (hopper_texture, collins_texture):
+        skin = (texture.weight > 0.95) & (atlas.regions["edge"] > 0.5)
+        assert np.allclose(np.median(texture.rgb[skin], axis=0), 1.0, atol=0.1)
+        assert np.isfinite(texture.rgb).all()
+        assert texture.rgb.min() >= 0.0
+        assert texture.rgb.max() < 8.0
+        assert texture.skin_colour[0] > texture.skin_colour[1] > texture.skin_colour[2] > 0.05
+
+
+def test_light_is_taken_out(collins: Sitter, collins_texture: SkinTexture, mesh: CanonicalMesh, atlas: Atlas) -> None:
+    # The same portrait under a lamp from the left, three times as bright on one side as on the other.
+    columns = np.arange(collins.rgb.shape[1], dtype=np.float32)
+    ramp = 2.0 ** np.clip((columns - 223.0) / 45.0, -1.0, 1.0) * 0.8
+    lit = (collins.rgb * ramp[None, :, None] * np.array([1.1, 1.0, 0.8], np.float32)).astype(np.float32)
+    other = build_texture([replace(collins.reference, rgb=lit)], mesh=mesh, size=SIZE)
+    both = (collins_texture.weight > 0.95) & (other.weight > 0.95) & (atlas.regions["edge"] > 0.6)
+    assert both.sum() > 0.5 * (collins_texture.weight > 0.95).sum()
+    ratio = np.log(other.rgb[both] / collins_texture.rgb[both]).mean(axis=1)
+    assert np.median(np.abs(ratio)) < 0.1
+    sides = [other.rgb[rows(0.5, 0.6), rows(*s)] / collins_texture.rgb[rows(0.5, 0.6), rows(*s)] for s in SIDES]
+    # The lamp made them differ by about three to one.
+    assert 0.7 < sides[0].mean() / sides[1].mean() < 1.4
+
+
+def covered(sitter: Sitter, *, left: bool) -> Reference:
+    """The reference with a grey card before one half of the face (the image's)."""
+    rgb = sitter.rgb.copy()
+    x = round(float(sitter.points[6, 0]))
+    part = slice(0, x - 12) if left else slice(x + 12, None)
+    rgb[:, part] = np.array([0.02, 0.05, 0.3], np.float32)
+    return replace(sitter.reference, rgb=rgb)
+
+
+def test_what_is_hidden_is_mirrored_from_the_other_side(
+    collins: Sitter, collins_texture: SkinTexture, mesh: CanonicalMesh
+) -> None:
+    half = build_texture([covered(collins, left=True)], mesh=mesh, size=SIZE)
+    cheek_row, hidden, shown = rows(0.5, 0.6), rows(0.15, 0.35), rows(0.65, 0.75)
+    assert half.weight[cheek_row, hidden].mean() < 0.1
+    assert half.weight[cheek_row, shown].min() > 0.9
+    # Filled: skin, not the card's blue.
+    assert np.allclose(half.rgb[cheek_row, rows(0.1, 0.3)].mean(axis=(0, 1)), 1.0, atol=0.25)
+    left = half.rgb[cheek_row, rows(0.18, 0.28)]
+    right = half.rgb[cheek_row, SIZE - rows(0.18, 0.28).stop : SIZE - rows(0.18, 0.28).start]
+    assert np.allclose(left[:, ::-1], right, atol=0.02)
+
+
+def test_references_that_each_hide_a_side_make_a_whole_face(
+    collins: Sitter, collins_texture: SkinTexture, mesh: CanonicalMesh
+) -> None:
+    one, other = covered(collins, left=True), covered(collins, left=False)
+    merged = build_texture([one, other], mesh=mesh, size=SIZE)
+    sure = (collins_texture.weight > 0.95) & (merged.weight > 0.95)
+    assert sure.sum() > 0.8 * (collins_texture.weight > 0.95).sum()
+    for half in (one, other):
+        alone = build_texture([half], mesh=mesh, size=SIZE)
+        assert (merged.weight > 0.9).sum() > 1.2 * (alone.weight > 0.9).sum()
+    difference = np.abs(np.log(np.maximum(merged.rgb[sure], 0.05) / np.maximum(collins_texture.rgb[sure], 0.05)))
+    assert np.median(difference) < 0.12
+
+
+def test_eyes_come_from_the_reference_that_faces_the_camera(collins: Sitter, mesh: CanonicalMesh, atlas: Atlas) -> None:
+    turned = replace(collins.reference, pose=Pose(30.0, 0.0, 0.0), rgb=collins.rgb.copy())
+    eye = collins.points[468, :2].round().astype(int)
+    turned.rgb[eye[1] - 3 : eye[1] + 4, eye[0] - 6 : eye[0] + 7] = np.array([0.0, 1.0, 0.0], np.float32)
+    assert frontal_reference([turned, collins.reference]).pose == collins.pose
+    alone = build_texture([collins.reference], mesh=mesh, size=SIZE)
+    both = build_texture([turned, collins.reference], mesh=mesh, size=SIZE)
+    inside = atlas.regions["eyes"] > 0.9
+    assert np.abs(both.rgb[inside] - alone.rgb[inside]).max() < 0.02
+
+
+def test_eyes_behind_spectacles_are_trusted_less(
+    hopper_texture: SkinTexture, collins_texture: SkinTexture, atlas: Atlas
+) -> None:
+    inside = atlas.regions["eyes"] > 0.95
+    assert collins_texture.weight[inside].min() > 0.9
+    assert hopper_texture.weight[inside].max() < 0.75
+
+
+def test_same_references_same_bits(collins: Sitter, collins_texture: SkinTexture, mesh: CanonicalMesh) -> None:
+    again = build_texture([collins.reference], mesh=mesh, size=SIZE)
+    assert np.array_equal(again.rgb, collins_texture.rgb)
+    assert np.array_equal(again.weight, collins_texture.weight)
+    assert np.array_equal(again.skin_colour, collins_texture.skin_colour)
+
+
+def test_more_exposure_makes_the_same_texture(
+    collins: Sitter, collins_texture: SkinTexture, mesh: CanonicalMesh
+) -> None:
+    bright = build_texture([replace(collins.reference, rgb=collins.rgb * np.float32(4.0))], mesh=mesh, size=SIZE)
+    assert np.allclose(bright.skin_colour, collins_texture.skin_colour * 4.0, rtol=2e-3)
+    assert np.quantile(np.abs(bright.rgb - collins_texture.rgb), 0.999) < 0.02
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_not_finite_do_not_spoil_a_texture(
+    collins: Sitter, collins_texture: SkinTexture, mesh: CanonicalMesh, bad: float
+) -> None:
+    rgb = collins.rgb.copy()
+    x, y = collins.points[50, :2].round().astype(int)
+    rgb[y, x] = bad
+    rgb[0, 0] = bad
+    texture = build_texture([replace(collins.reference, rgb=rgb)], mesh=mesh, size=SIZE)
+    assert np.isfinite(texture.rgb).all()
+    assert np.quantile(np.abs(texture.rgb - collins_texture.rgb), 0.98) < 0.05
+
+
+def test_no_reference_is_refused(mesh: CanonicalMesh) -> None:
+    with pytest.raises(ValueError, match="at least one reference"):
+        build_texture([], mesh=mesh, size=SIZE)
