@@ -28,7 +28,6 @@ __all__ = [
     "Identity",
     "Landmarks",
     "ModelImage",
-    "MovedPlate",
     "Pose",
     "Reference",
     "SkinTexture",
@@ -165,7 +164,8 @@ class Detection:
 @dataclass(frozen=True)
 class Pose:
     """Head rotation in degrees, in the camera's frame: yaw > 0 turns to the image's right,
-    pitch > 0 looks down, roll > 0 is clockwise as seen in the picture."""
+    pitch > 0 looks down, roll > 0 is clockwise as seen in the picture.
+    """
 
     yaw_degrees: float
     pitch_degrees: float
@@ -346,19 +346,6 @@ class Warp:
 
 
 @dataclass(frozen=True, eq=False)
-class MovedPlate:
-    """A crop of the plate whose pixels were moved, to lie under a swapped face."""
-
-    rgb: FloatArray
-    """(height, width, 3) scene-linear."""
-    alpha: FloatArray
-    """(height, width) 0 to 1: 0 where nothing moved."""
-
-    def __post_init__(self) -> None:
-        check_array("MovedPlate.rgb", self.rgb, shape=(*self.alpha.shape, 3))
-
-
-@dataclass(frozen=True, eq=False)
 class Crop:
     """A part of a plate, scene-linear, with the way back."""
 
@@ -368,14 +355,10 @@ class Crop:
     """(height, width) 0 to 1: where the crop has something to say. A crop just cut is 1 inside the plate."""
     warp: Warp
     colour_space: str
-    moved: MovedPlate | None = None
-    """The plate under the face, where a swapper moved it (reshaping); None: it lies as it was."""
 
     def __post_init__(self) -> None:
         check_array("Crop.rgb", self.rgb, shape=(self.warp.height, self.warp.width, 3))
         check_array("Crop.alpha", self.alpha, shape=(self.warp.height, self.warp.width))
-        if self.moved is not None:
-            check_array("Crop.moved.rgb", self.moved.rgb, shape=self.rgb.shape)
 
     def __repr__(self) -> str:
         return f"Crop({describe(self.rgb)}, {self.colour_space!r})"

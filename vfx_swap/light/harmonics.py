@@ -18,9 +18,10 @@ __all__ = ["LUMA", "HarmonicLight", "fit_light", "harmonic_basis"]
 
 LUMA = (0.2126, 0.7152, 0.0722)
 """ITU-R BT.709 luminance weights; near enough for brightness in any of the linear spaces used."""
-RIDGE = (0.0, 2e-4, 2e-4, 2e-4, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3)
-"""Pull towards 0 of each brightness coefficient, relative to the constant one. Five times as much bends a light
-from the side so far that reweighting gives up the dark half of the face; less runs wild where nothing was seen."""
+RIDGE = (0.0, 2e-4, 2e-4, 2e-4, 1e-2, 1e-2, 1e-2, 1e-2, 1e-2)
+"""Pull towards 0 of each brightness coefficient, relative to the constant one. More on the first order bends a
+light from the side until reweighting gives up the dark half of the face; less on the second runs wild where
+nothing was seen, as under the nose."""
 COLOUR_RIDGE = (0.0, 2e-2, 2e-2, 2e-2)
 """The same for the first-order colour of light."""
 FLOOR = 0.15

@@ -113,9 +113,15 @@ class NetworkSwapper:
         self._alpha = soft_alpha(width=size, height=size, shape=alpha_shape, feather=feather)
 
     def prepare(
-        self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None
+        self,
+        identity: Identity,
+        *,
+        colour_space: str,
+        performer: FloatArray | None = None,  # noqa: ARG002  # part of the protocol
     ) -> PreparedNetwork:
         """Pick the identity's embedding, and the matrices from the plate's space to Rec.709 and back.
+
+        A network keeps the performer's proportions by itself: `performer` is not looked at.
 
         Raises:
             IdentityError: the pack holds no embedding of this network's recogniser.

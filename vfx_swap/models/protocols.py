@@ -75,5 +75,5 @@ class Swapper(Protocol[Prepared]):
         ...
 
     def swap(self, crop: Crop, face: Face, prepared: Prepared, /) -> Crop:
-        """The identity's face, its alpha the swapper's own matte: 0 where the plate stays, whatever the colour there."""
+        """The identity's face; alpha is the swapper's own matte, 0 where the plate stays, whatever the colour there."""
         ...

@@ -22,7 +22,7 @@ from vfx_swap.geometry.warps import cut_crop, footprint, increment_crop, lay_bac
 from vfx_swap.light.grade import light_gain
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.settings import Lighting, Shot
-from vfx_swap.types import Crop, Face, Frame, MovedPlate, SwapResult, Warp, Window
+from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
 
 __all__ = ["CastFace", "swap_frame"]
 
@@ -67,12 +67,13 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
 
         part = footprint(before.warp, window)
         at = part.slices(window)
-        layer = _lay(before, after, part=part, expand=shot.matte.expand_pixels, strength=one.strength)
+        _, alpha = lay_back(after, data_window=part)
+        matte = expand_matte(alpha, shot.matte.expand_pixels) * np.float32(one.strength)
         rgb = rgb.copy()
-        rgb[at] = layer.over(np.ascontiguousarray(rgb[at]))
+        rgb[at] = _comp(rgb[at], before, after, matte, part=part)
 
         whole = np.zeros_like(union)
-        whole[at] = layer.changed
+        whole[at] = matte
         mattes[one.track_id] = whole
         union = union + whole - union * whole
     return SwapResult(
@@ -83,44 +84,15 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """A swapped face in the plate's pixels."""
-
-    face: FloatArray
-    """(height, width, 3), or how much to add where `is_increment`."""
-    matte: FloatArray
-    is_increment: bool
-    moved: MovedPlate | None
-    """The plate under it, where reshaping moved it."""
-
-    @property
-    def changed(self) -> FloatArray:
-        """(height, width) the matte of all that changes: the face and what was moved."""
-        return self.matte if self.moved is None else np.maximum(self.matte, self.moved.alpha)
-
-    def over(self, plate: FloatArray) -> FloatArray:
-        """The layer over what is there; bits stay where `changed` is 0."""
-        under = plate if self.moved is None else comp_over(plate, self.moved.rgb, self.moved.alpha)
-        return (comp_increment if self.is_increment else comp_over)(under, self.face, self.matte)
-
-
-def _lay(before: Crop, after: Crop, *, part: Window, expand: float, strength: float) -> _Layer:
-    """Lay a swapped crop back into a part of the plate.
+def _comp(plate: FloatArray, before: Crop, after: Crop, matte: FloatArray, *, part: Window) -> FloatArray:
+    """The face over a part of the plate.
 
     A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
     """
-    share = np.float32(strength)
-    whole = _is_whole(before.warp)
-    face, alpha = lay_back(after if whole else increment_crop(before, after), data_window=part)
-    matte = np.asarray(expand_matte(alpha, expand) * share, np.float32)
-    moved = None
-    if after.moved is not None:
-        rgb, reach = lay_back(
-            Crop(after.moved.rgb, after.moved.alpha, after.warp, after.colour_space), data_window=part
-        )
-        moved = MovedPlate(rgb=rgb, alpha=np.asarray(reach * share, np.float32))
-    return _Layer(face=face, matte=matte, is_increment=not whole, moved=moved)
+    plate = np.ascontiguousarray(plate)
+    if _is_whole(before.warp):
+        return comp_over(plate, lay_back(after, data_window=part)[0], matte)
+    return comp_increment(plate, lay_back(increment_crop(before, after), data_window=part)[0], matte)
 
 
 def _is_whole(warp: Warp) -> bool:
@@ -130,8 +102,7 @@ def _is_whole(warp: Warp) -> bool:
 
 def _motion(before: Crop, after: Crop) -> Crop:
     """The plate's motion blur on the swapped face and its matte, where the plate has any."""
-    plate = _finite(before.rgb if after.moved is None else after.moved.rgb)
-    face = _finite(after.rgb)
+    plate, face = _finite(before.rgb), _finite(after.rgb)
     blur = measure_motion_blur(plate, face, np.asarray(after.alpha >= 1.0, np.float32))
     if blur.length_pixels < 1.0:
         return after

@@ -65,7 +65,8 @@ class Cast(Table):
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     """How much of the swap shows: 0 the plate, 1 the identity."""
     reshape: float = Field(default=0.4, ge=0.0, le=1.0)
-    """How far the performer's proportions are pulled toward the identity's: 0 not at all, 1 all the way."""
+    """How far eyes, brows and nose are pulled toward the identity's proportions: 0 not at all, 1 all the way. Outline
+    and mouth stay the performer's, and no pixel of the plate is moved."""
 
 
 class Light(Table):

@@ -29,7 +29,7 @@ class Atlas:
         raster: the texels the mesh covers.
         regions: name of a loop group -> (size, size) float32, 0 to 1 with soft edges: `eyes`, `brows`,
             `lips`, `mouth` (inside the lips), `nostrils`; and `edge`, 0 at the mesh's border rising to 1
-            at 0.12 face heights inside it.
+            at 0.12 face heights inside it, and `depth`, which rises to 1 at 0.48.
         loops: name of a loop of landmarks -> (n, 2) float32 UV, v down.
     """
 
@@ -85,6 +85,7 @@ def _regions(uv: FloatArray, size: int) -> dict[str, FloatArray]:
     distance = cv2.distanceTransform((face > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # The mesh spans 0.85 of the atlas in height, so 0.12 face heights are about 0.1 of its side.
     out["edge"] = np.clip(distance / (0.1 * size), 0.0, 1.0).astype(np.float32)
+    out["depth"] = np.clip(distance / (0.4 * size), 0.0, 1.0).astype(np.float32)
     return out
 
 

@@ -56,7 +56,9 @@ def reference_eyes(reference: Reference, mesh: FineMesh) -> tuple[Eye, Eye] | No
     for eye in range(2):
         middle, radius = _iris(reference.points, eye)
         where = (middle + square * radius).astype(np.float32)
-        if float(sample(covered, where).min()) < 1.0:
+        # Sampling repeats the border: an eye that it cuts is not seen.
+        within = bool(((where >= 0.0) & (where <= [width - 1.0, height - 1.0])).all())
+        if not within or float(sample(covered, where).min()) < 1.0:
             return None
         eyes.append(Eye(uv=sample(uv, where), turn=_eye_line(reference.points)))
     return eyes[0], eyes[1]

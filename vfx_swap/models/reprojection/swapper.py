@@ -23,7 +23,7 @@ from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
-from vfx_swap.models.reprojection.reshape import Proportions, Reshaped, compare_proportions, reshape_crop
+from vfx_swap.models.reprojection.reshape import Proportions, compare_proportions, reshaped_points
 from vfx_swap.models.reprojection.skin import (
     SkinFit,
     blur,
@@ -34,14 +34,14 @@ from vfx_swap.models.reprojection.skin import (
     spectacle_rims,
 )
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
-from vfx_swap.types import Crop, Face, Identity, MovedPlate, Warp
+from vfx_swap.types import Crop, Face, Identity, Warp
 
 __all__ = ["PreparedReprojection", "ReprojectionOptions", "ReprojectionSwapper"]
 
 LIGHT_SIZE = 256
 """Side of the UV picture that light and holdouts are worked out in."""
-MARGIN = 0.6
-"""Plate around the face in the crop, in face heights: the reach of reshaping."""
+MARGIN = 0.25
+"""Plate around the face in the crop, in face heights: room for motion blur and a grown matte."""
 RESIDUAL_SIGMA = 0.10
 """Blur of the light that the harmonic fit leaves over, as a fraction of the UV side (0.12 face heights)."""
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
@@ -80,6 +80,8 @@ class PreparedReprojection:
     """(3,) plate's primaries."""
     proportions: Proportions | None
     """From the performer's to the identity's; None where nothing is reshaped."""
+    from_rec709: FloatArray
+    """(3, 3) linear Rec.709, in which skin is known, to the plate's primaries."""
     eyes: tuple[Eye, Eye] | None
     """That reference's eyes; None when it does not show them."""
 
@@ -134,6 +136,7 @@ class ReprojectionSwapper:
             ),
             skin_colour=skin,
             proportions=None if performer is None else compare_proportions(performer, frontal.points),
+            from_rec709=matrix,
             eyes=reference_eyes(frontal, self._atlas.mesh),
         )
 
@@ -141,37 +144,38 @@ class ReprojectionSwapper:
         """A window of whole plate pixels around the face: nothing is resampled."""
         points = face.points[:, :2]
         reach = MARGIN * max(face.height, 1.0)
-        left, top = np.floor(points.min(axis=0) - reach).astype(int)
-        right, bottom = np.ceil(points.max(axis=0) + reach).astype(int) + 1
+        low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
+        left, top = np.floor(low).astype(int)
+        right, bottom = np.ceil(high).astype(int) + 1
         matrix = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]], dtype=np.float64)
         return Warp(matrix, int(right - left), int(bottom - top))
 
     def swap(self, crop: Crop, face: Face, prepared: PreparedReprojection, /) -> Crop:
         """The identity's face on the crop; alpha is 0, and the crop's own bits stand, where nothing is changed."""
         shift = np.array([crop.warp.matrix[0, 2], crop.warp.matrix[1, 2], 0.0], dtype=np.float32)
-        points = face.points + shift
-        clean = np.maximum(np.nan_to_num(crop.rgb, nan=0.0, posinf=65504.0, neginf=0.0), 0.0).astype(np.float32)
-        shaped = reshape_crop(clean, points, prepared.proportions, amount=self.options.reshape)
+        points = reshaped_points(face.points + shift, prepared.proportions, amount=self.options.reshape)
+        clean = _mended(crop.rgb)
         atlas, height = self._atlas, max(face.height, 1.0)
-        positions = atlas.mesh.positions(shaped.points)
-        seen = self._look(shaped.rgb, positions, prepared, height)
+        positions = atlas.mesh.positions(points)
+        seen = self._look(clean, positions, prepared, height)
         alpha_uv = self._alpha(seen, prepared)
 
         raster = rasterise(positions, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
         uv = raster.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
         at_light = atlas.lookup(uv)
-        opening = _opening(shaped.points, ("eye_image_left", "eye_image_right"), raster, 0.004 * height)
-        read_at = follow_gaze(shaped.points, raster, uv, prepared.eyes, opening)
+        opening = _opening(points, ("eye_image_left", "eye_image_right"), raster, 0.004 * height)
+        read_at = follow_gaze(points, raster, uv, prepared.eyes, opening)
         texture_at = read_at * np.float32(prepared.texture.shape[0]) - np.float32(0.5)
         light = sample(seen.light, at_light)
         swapped = sample(prepared.texture, texture_at) * light
         # A glint on a frame is no highlight of skin.
         skin = atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size))
-        swapped += self._highlights(shaped.rgb, raster, light, sample(skin, at_light), height)
+        if self.options.match_light:
+            swapped += self._highlights(clean, raster, light, sample(skin, at_light), height)
         # Teeth, tongue and darkness stay the plate's.
-        mouth = _opening(shaped.points, ("mouth",), raster, 0.005 * height)
+        mouth = _opening(points, ("mouth",), raster, 0.005 * height)
         alpha = sample(alpha_uv, at_light) * (1.0 - mouth)
-        return _compose(crop, shaped, raster, swapped, np.asarray(alpha, dtype=np.float32))
+        return _compose(crop, raster, swapped, np.asarray(alpha, dtype=np.float32))
 
     def _look(self, rgb: FloatArray, positions: FloatArray, prepared: PreparedReprojection, height: float) -> _Seen:
         """Light, skin and what lies in front, in UV."""
@@ -181,7 +185,9 @@ class ReprojectionSwapper:
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
         spread = max(0.4, 0.5 * height / atlas.size)
         shown = sample(blur(rgb, spread), atlas.at_texels(positions)[:, :2])
-        fit = fit_skin(shown, normals, facing, atlas)
+        # What skin looks like is known in Rec.709: the same plate must be read alike in any primaries.
+        to_rec709 = np.linalg.inv(prepared.from_rec709).astype(np.float32)
+        fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas)
         rims = spectacle_rims(fit, atlas)
         if not self.options.match_light:
             flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
@@ -195,7 +201,7 @@ class ReprojectionSwapper:
     ) -> FloatArray:
         """Harmonic light plus half of the smooth difference that is left between plate and relit texture."""
         atlas = self._atlas
-        shade = atlas.picture(fit.shade)
+        shade = atlas.picture(np.maximum(fit.shade @ prepared.from_rec709.T, 1e-6))
         relit = np.maximum(prepared.texture_small * shade, 1e-4)
         left_over = np.clip(np.log(np.maximum(atlas.picture(shown), 1e-4) / relit), -0.7, 0.7)
         weight = atlas.picture(fit.skin * smoothstep(facing, 0.2, 0.5)) * prepared.coverage * (1.0 - rims)
@@ -217,9 +223,9 @@ class ReprojectionSwapper:
         """(size, size) the swapper's matte in UV."""
         atlas, options, size = self._atlas, self.options, self._atlas.size
         row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
-        # `edge` is 1 at 0.12 face heights inside the mesh.
-        soft_end = 0.03 + max(options.feather, 0.002) * 1.5 / 0.12
-        border = smoothstep(atlas.regions["edge"], 0.03, soft_end)
+        # `depth` is 1 at 0.48 face heights inside the mesh: the widest feather leaves a middle that is whole.
+        soft_end = min(0.0075 + max(options.feather, 0.002) * 1.5 / 0.48, 0.75)
+        border = smoothstep(atlas.regions["depth"], 0.0075, soft_end)
         hair = np.zeros_like(border)
         if options.holdout_hair:
             middle = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.28, 0.34)
@@ -254,6 +260,23 @@ class ReprojectionSwapper:
         )
 
 
+def _mended(rgb: FloatArray) -> FloatArray:
+    """A crop without negatives, and with the mean of what surrounds them in place of pixels that are not finite.
+
+    Left at any large number, an inf would glare over its neighbours in every blur.
+    """
+    good = np.asarray(np.isfinite(rgb).all(axis=-1))
+    clean: FloatArray = np.maximum(np.where(good[..., None], rgb, np.float32(0.0)), np.float32(0.0))
+    for sigma in (1.0, 4.0, 16.0):
+        if good.all():
+            break
+        total, share = blur(clean, sigma), blur(good.astype(np.float32), sigma)
+        found = ~good & (share > 1e-3)
+        clean[found] = total[found] / share[found][:, None]
+        good = good | found
+    return np.asarray(clean, dtype=np.float32)
+
+
 def _burnt(over: FloatArray) -> FloatArray:
     """How surely light this far over skin's is a highlight, though it no longer looks like skin."""
     return smoothstep(over, 2.0, 4.0)
@@ -286,12 +309,7 @@ def _filled(points: FloatArray, loops: tuple[str, ...], shape: tuple[int, int], 
     return out
 
 
-def _compose(crop: Crop, shaped: Reshaped, raster: Raster, swapped: FloatArray, alpha: FloatArray) -> Crop:
-    """The swapped face as a crop, over the plate that reshaping moved."""
+def _compose(crop: Crop, raster: Raster, swapped: FloatArray, alpha: FloatArray) -> Crop:
     rgb = crop.rgb.copy()
     rgb[raster.rows, raster.columns] = swapped
-    matte = np.asarray(raster.picture(alpha) * crop.alpha, dtype=np.float32)
-    moved = None
-    if shaped.moved is not None:
-        moved = MovedPlate(rgb=shaped.rgb, alpha=np.asarray(shaped.moved * crop.alpha, dtype=np.float32))
-    return Crop(rgb, matte, crop.warp, crop.colour_space, moved)
+    return Crop(rgb, np.asarray(raster.picture(alpha) * crop.alpha, np.float32), crop.warp, crop.colour_space)

@@ -36,13 +36,17 @@ TEXTURE_SIZE = 1024
 """Side of the texture: about one texel a pixel for a face 900 px high."""
 NORMAL_ROUNDS = 30
 """Smoothing of the normals that light is fitted to."""
-HIGHLIGHT = 0.3
+HIGHLIGHT_COLOUR = (0.3, 0.6)
+"""Log luminance over mean skin between which a texel's colour gives way to mean skin's."""
+BEHIND_LENS = 0.4
+"""How far the performer's eyes are kept where the reference shows the identity's behind lenses."""
+HIGHLIGHT = 0.4
 """Log luminance over mean skin above which a reference's own highlight is compressed (softly, to +0.2)."""
-COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.3, 0.8
+COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.45, 0.8
 """Bounds, in log, on how far a texel's colour may stray from mean skin: skin, and lips and eyes."""
 SHADING_LIMIT = 0.9
 """Bound on the log of broad shading that the light fit leaves in skin."""
-DETAIL_TARGET = 0.17
+DETAIL_TARGET = 0.14
 """Robust spread of fine log luminance of well photographed skin; contrast of a reference is drawn to it."""
 FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
 """Blurs, as fractions of the side, that fill what no reference shows, finest first."""
@@ -127,7 +131,7 @@ def _view(reference: Reference, atlas: Atlas) -> _View:
     coverage = _coverage(shown_skin, atlas)
     if hard_rims.any():
         # Eyes behind lenses are dark, small and full of reflections: the performer's are better.
-        behind = smoothstep(atlas.regions["eyes"], 0.5, 1.0)
+        behind = np.float32(BEHIND_LENS) * smoothstep(atlas.regions["eyes"], 0.5, 1.0)
         trust, coverage = trust * (1.0 - behind), coverage * (1.0 - behind)
     luminance, colour = _detail(shown, fit, trust, atlas)
     core = fit.skin > 0.7
@@ -175,13 +179,19 @@ def _visible(
 def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
     """(size, size) 1 where the reference shows skin or a feature, 0 on hair and hats.
 
-    The middle of the face below the brows' top is taken as face: hair seldom lies there, wrinkles do.
+    The middle of the face below the brows' top is taken as face: hair seldom lies there, wrinkles do; but not
+    where a whole area has no skin, such as a hand or a microphone.
     """
     size = atlas.size
     row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
     core = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.24, 0.29)
-    skin = blur(atlas.picture(fit.skin), 0.004 * size)
-    hair = (1.0 - smoothstep(skin, 0.35, 0.75)) * (1.0 - feature_guard(atlas)) * (1.0 - core)
+    guard = feature_guard(atlas)
+    probable = atlas.picture(fit.skin)
+    skin = blur(probable, 0.004 * size)
+    # A wrinkle is thin: where nothing at all is skin something lies before the face, its features too.
+    around = _masked_blur(probable[..., None], 1.0 - guard, 0.03 * size)[..., 0]
+    bare = smoothstep(around, 0.02, 0.08)
+    hair = (1.0 - smoothstep(skin, 0.35, 0.75)) * (1.0 - guard * bare) * (1.0 - core * bare)
     inside = atlas.picture(np.ones(len(fit.skin), np.float32))
     return np.asarray((1.0 - hair) * inside, dtype=np.float32)
 
@@ -198,7 +208,8 @@ def _coverage(shown_skin: FloatArray, atlas: Atlas) -> FloatArray:
     solid = cv2.morphologyEx((shown_skin > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, brush)
     solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, brush)
     inner = cv2.distanceTransform(np.pad(solid, 1), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1] / size
-    return blur(smoothstep(inner.astype(np.float32), 0.0, 0.035), 0.01 * size)
+    # A blur's kernel sums to 1 but for rounding.
+    return np.minimum(blur(smoothstep(inner.astype(np.float32), 0.0, 0.035), 0.01 * size), np.float32(1.0))
 
 
 def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
@@ -224,7 +235,7 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
     # In the dark of lashes and folds colour is noise; in highlights it is the lamp's, not the skin's.
     skin_only = 1.0 - np.clip(2.0 * atlas.regions["eyes"], 0.0, 1.0)
     colour *= smoothstep(luminance, -1.6, -0.5)[..., None]
-    colour *= (1.0 - smoothstep(luminance, 0.0, 0.3) * skin_only)[..., None]
+    colour *= (1.0 - smoothstep(luminance, *HIGHLIGHT_COLOUR) * skin_only)[..., None]
     features = np.clip(atlas.regions["lips"] + atlas.regions["eyes"], 0.0, 1.0)[..., None]
     smooth = _masked_blur(colour, trust, 0.01 * size)
     sharp = _masked_blur(colour, np.maximum(trust, features[..., 0]), 0.004 * size)
