@@ -24,6 +24,11 @@ def atlas(mesh: CanonicalMesh) -> Atlas:
 
 
 @pytest.fixture(scope="session")
+def fine_atlas(mesh: CanonicalMesh) -> Atlas:
+    return atlas_for(mesh, size=1024)
+
+
+@pytest.fixture(scope="session")
 def collins() -> Sitter:
     return faces.collins()
 

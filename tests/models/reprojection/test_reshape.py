@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from tests.models.faces import Sitter
+from vfx_swap.arrays import FloatArray
+from vfx_swap.geometry.mesh import LOOPS
+from vfx_swap.models.reprojection.eyes import IRISES
+from vfx_swap.models.reprojection.reshape import compare_proportions, reshaped_points
+
+
+def posed(points: FloatArray, *, degrees: tuple[float, ...], scale: float, at: float) -> FloatArray:
+    turn = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    middle = points.mean(axis=0)
+    return np.asarray(scale * (points - middle) @ turn + np.array([at, at, 0.0]), dtype=np.float32)
+
+
+def other(points: FloatArray) -> FloatArray:
+    """Another person: eyes wider apart."""
+    out = points.copy()
+    height = float(np.linalg.norm(points[10] - points[152]))
+    middle = points[6]
+    share = np.exp(-(((points[:, 1] - middle[1]) / (0.15 * height)) ** 2))
+    out[:, 0] += np.float32(0.3) * share * (points[:, 0] - middle[0])
+    return np.asarray(out, dtype=np.float32)
+
+
+def test_amount_nothing_gives_the_landmarks_themselves(collins: Sitter) -> None:
+    proportions = compare_proportions(collins.points, other(collins.points))
+    points = posed(collins.points, degrees=(0, 0, 0), scale=1.0, at=210.0)
+    for amount, which in ((0.0, proportions), (-1.0, proportions), (1.0, None)):
+        assert reshaped_points(points, which, amount=amount) is points
+
+
+def test_the_same_proportions_move_nothing(collins: Sitter) -> None:
+    points = posed(collins.points, degrees=(5, -10, 12), scale=1.2, at=210.0)
+    same = compare_proportions(points, posed(collins.points, degrees=(-8, 3, 0), scale=0.7, at=50.0))
+    assert np.allclose(same.difference, 0.0, atol=1e-3)
+    assert np.allclose(reshaped_points(points, same, amount=1.0), points, atol=1e-3)
+
+
+def eyes_apart(points: FloatArray) -> float:
+    """Distance of the eyes' outer corners over the height of the face."""
+    return float(np.linalg.norm(points[33] - points[263]) / np.linalg.norm(points[10] - points[152]))
+
+
+@pytest.mark.parametrize("degrees", [(0.0, 0.0, 0.0), (0.0, 0.0, 30.0), (10.0, 25.0, -10.0)])
+def test_all_of_it_brings_the_identity_s_proportions(collins: Sitter, degrees: tuple[float, float, float]) -> None:
+    identity = other(collins.points)
+    points = posed(collins.points, degrees=degrees, scale=1.3, at=210.0)
+    # The identity's photograph shows another size and pose.
+    photograph = posed(identity, degrees=(3, -8, 5), scale=0.6, at=90.0)
+    proportions = compare_proportions(collins.points, photograph)
+    apart = [eyes_apart(reshaped_points(points, proportions, amount=amount)) for amount in (0.0, 0.5, 1.0)]
+    wanted = eyes_apart(identity)
+    assert apart[0] == pytest.approx(eyes_apart(collins.points), rel=1e-5)
+    assert apart[0] < apart[1] < apart[2]
+    # The outline holds the corners back a little.
+    assert apart[2] - apart[0] > 0.4 * (wanted - apart[0])
+    assert apart[2] < wanted * 1.02
+
+
+def test_irises_go_with_their_eyes(collins: Sitter) -> None:
+    points = posed(collins.points, degrees=(0, 0, 10), scale=1.3, at=210.0)
+    moved = reshaped_points(points, compare_proportions(collins.points, other(collins.points)), amount=1.0) - points
+    for (centre, ring), corners in zip(IRISES, ((33, 133), (362, 263)), strict=True):
+        assert np.allclose(moved[[centre, *ring]], moved[list(corners)].mean(axis=0), atol=1e-3)
+        assert np.linalg.norm(moved[centre]) > 0.5
+
+
+def test_it_turns_with_the_head_and_is_the_same_in_every_frame(collins: Sitter) -> None:
+    proportions = compare_proportions(collins.points, other(collins.points))
+    frontal = posed(collins.points, degrees=(0, 0, 0), scale=1.0, at=0.0)
+    still = reshaped_points(frontal, proportions, amount=1.0) - frontal
+    for degrees, scale in (((0, 0, 40), 1.0), ((10, -30, 5), 2.0)):
+        points = posed(collins.points, degrees=degrees, scale=scale, at=300.0)
+        move = reshaped_points(points, proportions, amount=1.0) - points
+        turn = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+        assert np.allclose(move, scale * still @ turn, atol=0.01 * scale)
+
+
+def test_expressions_do_not_change_what_is_put_on(collins: Sitter) -> None:
+    proportions = compare_proportions(collins.points, other(collins.points))
+    calm = posed(collins.points, degrees=(0, 0, 0), scale=1.0, at=210.0)
+    jaw = calm[:, 1] > np.quantile(calm[:, 1], 0.85)
+    moves = []
+    for opening in (0.0, 3.0, 6.0):
+        points = calm.copy()
+        points[jaw, 1] += np.float32(opening)
+        moves.append(reshaped_points(points, proportions, amount=1.0) - points)
+    largest = float(np.abs(moves[0]).max())
+    assert largest > 1.5
+    for move in moves[1:]:
+        # What is left is the pose fitted through the opening mouth.
+        assert np.abs(move - moves[0]).max() < 0.06 * largest
+
+
+def test_outline_and_mouth_stay_the_performer_s(collins: Sitter) -> None:
+    random = np.random.default_rng(0)
+    identity = (collins.points + random.normal(0.0, 4.0, collins.points.shape)).astype(np.float32)
+    proportions = compare_proportions(collins.points, identity)
+    size = np.linalg.norm(proportions.difference, axis=1)
+    assert size[list(LOOPS["face"])].max() == 0.0
+    assert size[list(LOOPS["lips"])].mean() < 0.1 * size.max()
+    points = posed(collins.points, degrees=(0, 20, 0), scale=1.0, at=100.0)
+    moved = reshaped_points(points, proportions, amount=1.0)
+    assert np.allclose(moved[list(LOOPS["face"])], points[list(LOOPS["face"])], atol=1e-4)
+    assert np.abs(moved - points).max() > 1.0
