@@ -19,7 +19,7 @@ SPREAD_MOST = (0.12, 0.20, 0.30)
 """Bounds on the robust spread of skin in log R/G, log B/G and log luminance."""
 WIDE = 4.0
 """Pixels of sigma that a reduced blur keeps."""
-OUTLIER = 5.0
+OUTLIER = 4.5
 """Distance, in spreads, at which a sample is skin with a probability of one half."""
 BLACK = -4.5
 """Spreads of log luminance under which a texel behind a lens is a frame and not a shadow."""

@@ -36,17 +36,17 @@ TEXTURE_SIZE = 1024
 """Side of the texture: about one texel a pixel for a face 900 px high."""
 NORMAL_ROUNDS = 30
 """Smoothing of the normals that light is fitted to."""
-HIGHLIGHT_COLOUR = (0.3, 0.6)
+HIGHLIGHT_COLOUR = (0.0, 0.3)
 """Log luminance over mean skin between which a texel's colour gives way to mean skin's."""
 BEHIND_LENS = 0.4
 """How far the performer's eyes are kept where the reference shows the identity's behind lenses."""
-HIGHLIGHT = 0.4
+HIGHLIGHT = 0.3
 """Log luminance over mean skin above which a reference's own highlight is compressed (softly, to +0.2)."""
-COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.45, 0.8
+COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.3, 0.8
 """Bounds, in log, on how far a texel's colour may stray from mean skin: skin, and lips and eyes."""
 SHADING_LIMIT = 0.9
 """Bound on the log of broad shading that the light fit leaves in skin."""
-DETAIL_TARGET = 0.14
+DETAIL_TARGET = 0.17
 """Robust spread of fine log luminance of well photographed skin; contrast of a reference is drawn to it."""
 FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
 """Blurs, as fractions of the side, that fill what no reference shows, finest first."""
