@@ -61,7 +61,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         )
         after = one.swapper.swap(before, one.face, one.prepared)
         after = _motion(before, after)
-        after = _light(after, shot.lighting)
+        after = _light(before, after, shot.lighting)
         if shot.grain.match == "plate":
             after = _grain(before, after, seed=_seed(shot.name, frame.number, one.track_id))
 
@@ -117,7 +117,13 @@ def _finite(rgb: FloatArray) -> FloatArray:
     return np.asarray(np.nan_to_num(rgb, nan=0.0, posinf=65504.0, neginf=0.0), np.float32)
 
 
-def _light(crop: Crop, lighting: Lighting) -> Crop:
+def _painted(before: Crop, after: Crop) -> np.ndarray:
+    """(height, width, 1) True where the swapper put anything: under its matte, and where a grown one may show it."""
+    painted: np.ndarray = (after.alpha > 0.0)[..., None] | (after.rgb != before.rgb).any(axis=-1, keepdims=True)
+    return painted
+
+
+def _light(before: Crop, after: Crop, lighting: Lighting) -> Crop:
     """The shot's exposure, temperature and tint on the swapped face."""
     gain = light_gain(
         exposure_stops=lighting.exposure_stops,
@@ -125,9 +131,9 @@ def _light(crop: Crop, lighting: Lighting) -> Crop:
         tint=lighting.tint,
     )
     if np.array_equal(gain, np.ones(3)):
-        return crop
-    lit = np.where(crop.alpha[..., None] > 0.0, crop.rgb * gain.astype(np.float32), crop.rgb)
-    return replace(crop, rgb=np.asarray(lit, np.float32))
+        return after
+    lit = np.where(_painted(before, after), after.rgb * gain.astype(np.float32), after.rgb)
+    return replace(after, rgb=np.asarray(lit, np.float32))
 
 
 def _grain(before: Crop, after: Crop, *, seed: int) -> Crop:
@@ -145,7 +151,7 @@ def _grain(before: Crop, after: Crop, *, seed: int) -> Crop:
     wanted = measure_grain(plate, alike.astype(np.float32))
     present = measure_grain(face, after.alpha)
     grained = add_grain(face, wanted=wanted, present=present, seed=seed)
-    rgb = np.where(after.alpha[..., None] > 0.0, grained, after.rgb)
+    rgb = np.where(_painted(before, after), grained, after.rgb)
     return replace(after, rgb=np.asarray(rgb, np.float32))
 
 
