@@ -126,3 +126,12 @@ def test_a_reference_that_does_not_show_its_eyes_gives_none(collins: Sitter, atl
     assert reference_eyes(cut, atlas.mesh) is None
     elsewhere = replace(collins.reference, points=(collins.points + np.float32(5000.0)).astype(np.float32))
     assert reference_eyes(elsewhere, atlas.mesh) is None
+
+
+@pytest.mark.parametrize("roll", [0.0, 30.0, -30.0])
+def test_one_s_own_gaze_reads_one_s_own_eyes_however_the_head_is_rolled(
+    collins: Sitter, atlas: Atlas, roll: float
+) -> None:
+    _, uv, at = eyes_read(atlas, collins, turned(collins.points, roll, 2.0), 1.0)
+    # A quarter of an iris' radius is 0.008 in UV.
+    assert np.abs(at - uv).max() < 0.006
