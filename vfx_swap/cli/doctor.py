@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +74,11 @@ def _check_models() -> list[Check]:
         else:
             reason = state.reason or state.state
             found.append(Check(name, "broken" if state.card.default else "note", reason))
+    named = [Path(text).expanduser() for text in os.environ.get("VFX_SWAP_MODELS", "").split(os.pathsep) if text]
+    for folder in named:
+        if not folder.is_dir():
+            mend = "Correct VFX_SWAP_MODELS, or make the folder"
+            found.append(Check("model folder", "warning", f"{str(folder)!r} of VFX_SWAP_MODELS is no folder", mend))
     return found
 
 

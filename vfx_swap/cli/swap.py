@@ -13,6 +13,9 @@ from vfx_swap.errors import UsageError
 
 __all__ = ["swap"]
 
+MAX_NAME = 128
+"""Characters of a shot's name."""
+
 
 def swap(
     *,
@@ -52,7 +55,7 @@ def swap(
 
         who = _cast(identity, cast or [], all_faces=all_faces)
         values: dict[str, Any] = {
-            "name": FramePattern.parse(out).name,
+            "name": _file_name(FramePattern.parse(out).name),
             "plate": plate,
             "output": out,
             "frames": frames,
@@ -64,6 +67,12 @@ def swap(
         }
         shot = open_values(values, config=load_config())
         run_shot(console, shot, frames=None, overwrite=overwrite)
+
+
+def _file_name(text: str) -> str:
+    """A name fit for the files beside the frames: what shots may not be called becomes `_`."""
+    plain = "".join("_" if ord(sign) < 32 or sign in "\\\x7f" else sign for sign in text)[:MAX_NAME]
+    return f"_{plain[1:]}" if plain.startswith(".") else plain
 
 
 def _given(**values: Any) -> dict[str, Any]:

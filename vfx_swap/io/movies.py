@@ -36,6 +36,7 @@ _AHEAD = 48
 _REPACK = {"uyvy422": "yuv422p", "yuyv422": "yuv422p", "nv12": "yuv420p", "p010le": "yuv420p10le"}
 """Formats that hold the same samples in another order."""
 _CONVERT = "Convert it to mp4 or mov"
+_AGAIN = "Copy or export it again"
 _RESERVED, _UNSPECIFIED = 0, 2
 _FULL = 2
 
@@ -118,7 +119,7 @@ class MovieReader:
                 mend=_CONVERT,
             )
         if decoded.is_corrupt:
-            raise UnreadableImageError(f"frame {frame} is damaged", where=self.path, mend="Copy or export it again")
+            raise UnreadableImageError(f"frame {frame} is damaged", where=self.path, mend=_AGAIN)
         return _picture(self.path, self._container.streams.video[0], decoded)
 
     def _open(self) -> Any:
@@ -127,7 +128,10 @@ class MovieReader:
         try:
             return av.open(str(self.path.absolute()), "r")
         except (OSError, ValueError) as error:
-            raise UnreadableImageError(f"cannot be read as a movie: {error}", where=self.path) from error
+            if self.path.is_file() and self.path.stat().st_size == 0:
+                raise UnreadableImageError("the file is empty", where=self.path, mend=_AGAIN) from error
+            why = getattr(error, "strerror", None) or str(error)
+            raise UnreadableImageError(f"cannot be read as a movie: {why}", where=self.path, mend=_AGAIN) from error
 
     def _stream(self) -> Any:
         streams = self._container.streams.video

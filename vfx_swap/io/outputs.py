@@ -16,7 +16,7 @@ from vfx_swap.io.movies import FIRST_FRAME
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.picture import Picture
 from vfx_swap.io.plates import Plate
-from vfx_swap.io.stills import format_of
+from vfx_swap.io.stills import FLOAT_FORMATS, WRITE_FORMATS, format_of
 from vfx_swap.io.write import WriteReport, write_picture
 
 __all__ = ["DEFAULT_FPS", "Output", "open_output"]
@@ -61,6 +61,11 @@ class Output:
     def takes_layers(self) -> bool:
         """True for EXR."""
         return self.pattern.extension == ".exr"
+
+    @property
+    def takes_float(self) -> bool:
+        """True where light above white is held: EXR and TIFF."""
+        return WRITE_FORMATS.get(self.pattern.extension) in FLOAT_FORMATS
 
     def path(self, frame: int) -> Path:
         """The file of a frame."""
@@ -191,5 +196,5 @@ def _refuse_plate(pattern: FramePattern, plate: Plate) -> None:
     """Writing over the plate would lose it, and change under the reader what later frames are made from."""
     for frame in plate.existing:
         ours, theirs = pattern.path(frame), plate.path(frame)
-        if ours.resolve() == theirs.resolve() or (ours.exists() and ours.samefile(theirs)):
+        if os.path.realpath(ours) == os.path.realpath(theirs) or (ours.exists() and ours.samefile(theirs)):
             raise UsageError(f"the output would write over the plate's {theirs}", mend="Choose another name or folder")

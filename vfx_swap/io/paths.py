@@ -62,7 +62,7 @@ class FramePattern:
             raise UsageError(f"path {plain!r} is a folder", mend="Give a file, such as plate.####.exr")
         movie = os.path.splitext(name)[1].lower() in MOVIE_SUFFIXES
         tokens = [] if movie else list(_TOKEN.finditer(name))
-        if not tokens or Path(plain).is_file():
+        if not tokens or _is_file(plain):
             return cls(plain, "movie" if movie else "still", Path(folder), name, 0, "")
         token = tokens[-1]
         return cls(plain, "sequence", Path(folder), name[: token.start()], _digits(token[0]), name[token.end() :])
@@ -107,9 +107,10 @@ class FramePattern:
             with os.scandir(self.folder) as entries:
                 for entry in entries:
                     number = self._number(entry.name)
-                    if number is not None and entry.is_file():
+                    # Path, unlike a DirEntry, takes a link that leads in a circle for a dead one.
+                    if number is not None and Path(entry.path).is_file():
                         found.append((int(number), number))
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+        except OSError:  # not there, no folder, not ours to read, links that lead in a circle
             return []
         return sorted(found)
 
@@ -120,6 +121,13 @@ class FramePattern:
             return None
         middle = name[len(self.prefix) : len(name) - len(self.suffix)]
         return middle if _NUMBER.fullmatch(middle) and len(middle) < 12 else None
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # a name longer than the file system takes
+        return False
 
 
 def _digits(token: str) -> int:

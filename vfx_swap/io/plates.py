@@ -10,16 +10,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeAlias, get_args
 
-from vfx_swap.errors import InputError, MissingInputError, UsageError
+from vfx_swap.errors import InputError, MissingInputError, UnsupportedImageError, UsageError
 from vfx_swap.io.movies import FIRST_FRAME, MovieReader
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.picture import Picture, PictureKind, black_like
 from vfx_swap.io.ranges import format_frames
 from vfx_swap.io.read import read_picture
+from vfx_swap.io.stills import WRITE_FORMATS
 
 __all__ = ["MissingPolicy", "Plate", "open_plate"]
 
 MissingPolicy: TypeAlias = Literal["error", "hold", "black"]
+
+STRANGERS = 4
+"""Frames of another format than their extension that are passed over before one is taken as what the plate is."""
 
 
 class Plate:
@@ -99,12 +103,13 @@ class Plate:
         Raises:
             MissingInputError: there is no such frame, and the policy is `error`.
             UnreadableImageError: it is truncated or damaged.
-            UnsupportedImageError: it holds what cannot be carried through.
+            UnsupportedImageError: it holds what cannot be carried through, or is integer among frames of float
+                light or the other way round: one colour space cannot hold for both.
         """
         if frame in self.existing or self.missing == "error":
-            return self._read(frame)
+            return self._of_one_kind(self._read(frame), frame)
         near = max((have for have in self.existing if have < frame), default=self.existing[0])
-        picture = self._read(near)
+        picture = self._of_one_kind(self._read(near), near)
         if self.missing == "hold":
             return replace(picture, warnings=(*picture.warnings, f"frame {frame} is missing: frame {near} is held"))
         return replace(black_like(picture), warnings=(*picture.warnings, f"frame {frame} is missing: black"))
@@ -116,17 +121,32 @@ class Plate:
             raise MissingInputError(f"a still has no frame {frame}", where=self.pattern.text, mend="It is frame 1")
         return read_picture(self.path(frame))
 
+    def _of_one_kind(self, picture: Picture, frame: int) -> Picture:
+        if picture.kind != self.kind:
+            what = f"is a {picture.format} picture of {picture.kind} samples in a sequence of {self.kind} samples"
+            raise UnsupportedImageError(what, where=self.path(frame), mend="Render or copy it again")
+        return picture
+
     def _first_readable(self) -> Picture:
         if self._probe is None:
             fault: InputError | None = None
+            strange: list[Picture] = []
+            named = WRITE_FORMATS.get(self.pattern.extension)
             for frame in self.existing:
                 try:
-                    self._probe = self._read(frame)
-                    break
+                    picture = self._read(frame)
                 except InputError as error:
                     fault = fault or error
+                    continue
+                if self.movie is None and named not in (None, picture.format) and len(strange) < STRANGERS:
+                    strange.append(picture)  # a foreign file must not decide what the others are
+                    continue
+                self._probe = picture
+                break
             if self._probe is None:
-                raise fault or MissingInputError("has no frame", where=self.pattern.text)
+                if not strange:
+                    raise fault or MissingInputError("has no frame", where=self.pattern.text)
+                self._probe = strange[0]
         return self._probe
 
 

@@ -13,7 +13,7 @@ from vfx_swap.io.picture import Picture, Spec
 from vfx_swap.io.plan import OutPart, Plan
 from vfx_swap.io.samples import convert_samples
 
-__all__ = ["WRITE_FORMATS", "format_of", "still_plan"]
+__all__ = ["FLOAT_FORMATS", "WRITE_FORMATS", "format_of", "still_plan"]
 
 WRITE_FORMATS: Mapping[str, str] = {
     ".exr": "openexr",
@@ -25,6 +25,8 @@ WRITE_FORMATS: Mapping[str, str] = {
     ".jpeg": "jpeg",
 }
 """Extension -> OpenImageIO's name of the formats that are written."""
+FLOAT_FORMATS = frozenset({"openexr", "tiff"})
+"""Those that hold light above white."""
 
 _LOSSLESS_TIFF = frozenset({"", "none", "zip", "lzw", "packbits"})
 _FOREIGN = ("openexr:", "dpx:", "cineon:", "tiff:", "png:", "jpeg:", "oiio:", "webp:", "targa:")
@@ -55,7 +57,7 @@ def still_plan(path: Path, plate: Picture, *, header: Mapping[str, str]) -> Plan
         UnsupportedImageError: a float plate into a format of integers; an EXR needed for what it holds.
     """
     target = format_of(path)
-    if plate.is_float and target != "tiff":
+    if plate.is_float and target not in FLOAT_FORMATS:
         raise UnsupportedImageError(
             f"a plate of float light does not fit into {path.suffix}: it would be clipped at white",
             where=path,

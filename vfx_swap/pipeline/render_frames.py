@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.errors import CannotRunError, DiskFullError, InputError, OutputError, RefusedError, VfxSwapError
+from vfx_swap.errors import (
+    CannotRunError,
+    DiskFullError,
+    InputError,
+    OutputError,
+    RefusedError,
+    TracksError,
+    VfxSwapError,
+)
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.progress import Cancelled
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
@@ -51,6 +59,8 @@ __all__ = [
 HEADER_NAME = "vfx_swap/render"
 QUEUE_DEPTH = 2
 """Frames read ahead, and frames waiting to be written: enough to hide the disk, little memory."""
+LARGEST_FACE = 2.0
+"""Size of a face over the plate's longer side; in the closest of close-ups it is about 1."""
 STALE_SECONDS = 600.0
 """Age from which a temporary file belongs to nobody: no frame takes so long to write."""
 FATAL = (CannotRunError, DiskFullError, RefusedError)
@@ -184,7 +194,8 @@ def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> 
                 break
             number, reading = reads.popleft()
             writes.append((number, _swap_and_write(plan, number, reading, writer)))
-            while len(writes) > QUEUE_DEPTH:
+            # What is written goes on record at once: a process that is killed has the least to do again.
+            while writes and (len(writes) > QUEUE_DEPTH or writes[0][1].done()):
                 yield _settle(plan, *writes.popleft(), log=log)
         while writes:
             yield _settle(plan, *writes.popleft(), log=log)
@@ -277,6 +288,8 @@ def _swap(plan: RenderPlan, number: int, read: _Read) -> _Swapped:
         for one in plan.cast
         if number in one.track.faces
     ]
+    for one in cast:
+        _check_size(one, frame)
     wanted = plan.shot.write.layers
     result = plan.swap_frame(frame, cast, shot=plan.shot, want_patch="patch" in wanted) if cast else None
     matte = np.zeros(frame.rgb.shape[:2], np.float32) if result is None else result.matte
@@ -287,6 +300,19 @@ def _swap(plan: RenderPlan, number: int, read: _Read) -> _Swapped:
     layers = _layers(plan, matte, result)
     swapped = frame if result is None else result.frame
     return _Swapped(read, swapped, matte, layers, metrics, time.perf_counter() - start)
+
+
+def _check_size(cast: CastFace, frame: Frame) -> None:
+    """Refuse a face that no camera sees: its crop would take all memory.
+
+    Raises:
+        TracksError: the face is `LARGEST_FACE` times as wide or high as the plate; edited by hand.
+    """
+    size = float(np.ptp(cast.face.points[:, :2], axis=0).max())
+    plate = max(frame.data_window.width, frame.data_window.height)
+    if size > LARGEST_FACE * plate:
+        what = f"the face of track {cast.track_id} is {size:.0f} pixels large, in a plate of {plate}"
+        raise TracksError(what, where=f"frame {frame.number}", mend="Mend it in the tracks file, or delete that file")
 
 
 def _layers(plan: RenderPlan, matte: FloatArray, result: SwapResult | None) -> dict[str, FloatArray]:

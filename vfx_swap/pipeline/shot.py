@@ -167,9 +167,10 @@ def render_shot(
 
 def _open_output(shot: Shot, plate: ShotPlate) -> Output:
     output = open_output(shot.output, plate=plate.plate, layers=bool(shot.write.layers))
-    if output.is_movie and plate.plate.kind == "float":
-        what = "a plate of float light does not fit into a movie"
-        raise UnsupportedImageError(what, where=shot.output, mend="Write EXR")
+    if plate.plate.kind == "float" and not output.takes_float:
+        kind = "a movie" if output.is_movie else output.pattern.extension
+        what = f"a plate of float light does not fit into {kind}: it would be clipped at white"
+        raise UnsupportedImageError(what, where=shot.output, mend="Write EXR (or TIFF, which holds floats)")
     return output
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, pairwise
 from pathlib import Path
+
+import numpy as np
 
 from vfx_swap.colour.decide import decide_colour_space
 from vfx_swap.colour.ocio import ColourConfig
@@ -107,6 +110,7 @@ def open_shot_plate(
     if strange or not asked:
         what = f"not frames of the shot: {_named(strange)}" if strange else "no frames were asked for"
         raise FrameRangeError(what, where=text, mend=f"The shot has frames {format_frames(shot_frames)}")
+    gaps = () if frames or missing != "error" else _gaps(shot_frames)
     first = _first_readable(plate, shot_frames)
     decision = decide_colour_space(config, user=colour_space, hints=first.colour_hints, kind=plate.kind)
     return ShotPlate(
@@ -115,7 +119,7 @@ def open_shot_plate(
         frames=asked,
         config=config,
         colour_space=decision.name,
-        warnings=decision.warnings,
+        warnings=(*decision.warnings, *gaps),
     )
 
 
@@ -128,6 +132,19 @@ def _shot_frames(plate: Plate, text: str, frames: str, missing: MissingPolicy) -
         mend = 'Check the range, or set missing to "hold" or "black"'
         raise FrameRangeError(f"frames that do not exist: {_named(lacking)}", where=text, mend=mend)
     return asked
+
+
+def _gaps(numbers: Sequence[int]) -> tuple[str, ...]:
+    """A warning where frames are missing in a plate that no range was given for; one of every n-th frame has none."""
+    steps = np.diff(numbers)
+    if len(steps) == 0 or steps.min() == steps.max():
+        return ()
+    step = int(np.gcd.reduce(steps))
+    count = (numbers[-1] - numbers[0]) // step + 1 - len(numbers)
+    lacking = chain.from_iterable(range(a + step, b, step) for a, b in pairwise(numbers))
+    named = format_frames(tuple(islice(lacking, NAMED_FRAMES))) + (", ..." if count > NAMED_FRAMES else "")
+    frames = "1 frame is" if count == 1 else f"{count} frames are"
+    return (f"the plate has gaps: {frames} not there and not rendered ({named}); missing = hold or black fills them",)
 
 
 def _named(numbers: Sequence[int]) -> str:

@@ -114,7 +114,8 @@ def _motion(before: Crop, after: Crop) -> Crop:
 
 
 def _finite(rgb: FloatArray) -> FloatArray:
-    return np.asarray(np.nan_to_num(rgb, nan=0.0, posinf=65504.0, neginf=0.0), np.float32)
+    # 0 for inf, too: what is measured by blurring must not glare.
+    return np.asarray(np.nan_to_num(rgb, nan=0.0, posinf=0.0, neginf=0.0), np.float32)
 
 
 def _painted(before: Crop, after: Crop) -> np.ndarray:
@@ -148,6 +149,8 @@ def _grain(before: Crop, after: Crop, *, seed: int) -> Crop:
         return after
     middle = float(np.median(brightness[on_face]))
     alike = (before.alpha >= 1.0) & (brightness > 0.25 * middle) & (brightness < 4.0 * middle)
+    # A hot pixel is no grain, and would be blurred into what is alike.
+    plate = np.minimum(plate, np.float32(8.0 * middle))
     wanted = measure_grain(plate, alike.astype(np.float32))
     present = measure_grain(face, after.alpha)
     grained = add_grain(face, wanted=wanted, present=present, seed=seed)

@@ -95,7 +95,8 @@ def _check_file(key: str, path: object, *, mend: str) -> Iterator[Problem]:
 def _canonical_pattern(text: str) -> str:
     """One spelling for all spellings of a frame pattern, links of the folder resolved."""
     path = Path(text)
-    return str(path.parent.resolve() / _FRAME_FIELD.sub("<frame>", path.name))
+    # realpath, unlike Path.resolve, takes links that lead in a circle for names
+    return os.path.join(os.path.realpath(path.parent), _FRAME_FIELD.sub("<frame>", path.name))
 
 
 def _check_output(values: Values) -> Iterator[Problem]:
@@ -119,6 +120,8 @@ def _check_output(values: Values) -> Iterator[Problem]:
         elif not os.access(folder, os.W_OK | os.X_OK):
             what = f"the folder {str(folder)!r} cannot be written to"
             yield Problem("output", what, "Check its permissions, or give another output folder")
+        elif len(os.fsencode(Path(output).name)) > os.pathconf(folder, "PC_NAME_MAX"):
+            yield Problem("output", "has a name longer than the file system takes", "Give a shorter name")
     except (OSError, ValueError) as error:
         yield Problem("output", f"cannot be used as a path: {getattr(error, 'strerror', None) or error}")
 
