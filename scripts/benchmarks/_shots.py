@@ -21,7 +21,7 @@ from vfx_swap.pipeline.engines import texture_builder
 from vfx_swap.pipeline.identity import build_identity, save_identity
 from vfx_swap.pipeline.progress import Progress, no_progress
 from vfx_swap.pipeline.shot import ShotReport, Tools, render_shot
-from vfx_swap.settings import shot_from_values
+from vfx_swap.settings import Cast, shot_from_values
 from vfx_swap.types import Embedding
 
 __all__ = ["Pack", "build_pack", "render", "write_still_plate"]
@@ -72,7 +72,7 @@ def render(
     pack: Pack,
     models: FaceModels,
     overwrite: bool = True,
-    reshape: float = 0.0,
+    reshape: float = Cast.model_fields["reshape"].default,
     progress: Progress = no_progress,
 ) -> ShotReport:
     """Render with the default engine and settings, matte layers beside RGB."""

@@ -30,10 +30,12 @@ from vfx_swap.pipeline.demo_shot import make_demo_shot
 from vfx_swap.pipeline.qc import Metrics, measure_sequence
 from vfx_swap.pipeline.qc_report import PROTOCOLS, metric_rows
 from vfx_swap.pipeline.shot_frames import read_pairs
+from vfx_swap.settings import Cast
 from vfx_swap.types import Frame, ModelImage
 
 PAIRS = ((COLLINS, HOPPER), (HOPPER, COLLINS))
 SIZES = (1, 2)
+RESHAPE = Cast.model_fields["reshape"].default
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench quality", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("build/quality"), help="folder for plates, swaps and crops")
     parser.add_argument("--frames", type=int, default=24, help="of the demo shot; 0 leaves it out")
-    parser.add_argument("--reshape", type=float, default=0.0, help="0 to 1; the numbers asked for are those at 0")
+    parser.add_argument("--reshape", type=float, default=RESHAPE, help="0 to 1; stills are measured at 0 too")
     parser.add_argument("--json", action="store_true", help="one JSON object a case on stdout")
     given = parser.parse_args()
     out = given.out.absolute()
@@ -69,7 +71,7 @@ def main() -> None:
                 known = {
                     name: value for name, value in dataclasses.asdict(found[case.name]).items() if value is not None
                 }
-                print(json.dumps({"case": case.name, "reshape": given.reshape, **known}), flush=True)
+                print(json.dumps({"case": case.name, **known}), flush=True)
     _print(console, found)
     console.print(f"crops at 200 %: {out / 'crops'}")
 
@@ -77,9 +79,10 @@ def main() -> None:
 def _cases(out: Path, *, models: FaceModels, config: ColourConfig, frames: int, reshape: float) -> Iterator[Case]:
     packs = {one.name: build_pack(one, out / "identities", models=models, config=config) for one in (COLLINS, HOPPER)}
     for performer, identity in PAIRS:
-        for factor in SIZES:
-            name = f"{identity.name} on {performer.name}, {factor}x"
-            stem = f"{identity.name}_on_{performer.name}_{factor}x"
+        for factor, amount in (*((factor, reshape) for factor in SIZES), (1, 0.0)):
+            off = "" if amount else ", reshape off"
+            name = f"{identity.name} on {performer.name}, {factor}x{off}"
+            stem = f"{identity.name}_on_{performer.name}_{factor}x{off.replace(', ', '_').replace(' ', '_')}"
             plate, output = out / "plates" / f"{stem}.exr", out / "swaps" / f"{stem}.exr"
             write_still_plate(performer, plate, factor=factor)
             report = render(
@@ -89,7 +92,7 @@ def _cases(out: Path, *, models: FaceModels, config: ColourConfig, frames: int, 
                 colour_space="lin_rec709_scene",
                 pack=packs[identity.name],
                 models=models,
-                reshape=reshape,
+                reshape=amount,
             )
             done = report.rendered + report.skipped
             yield Case(name, str(plate), str(output), done, "lin_rec709_scene", identity, packs[identity.name])
@@ -136,7 +139,7 @@ def _write_crop(
     side = int(2 * 1.35 * (rows[-1] - rows[0]))
     pictures = [
         crop_at_200(
-            to_display(picture.rgb, config=config, colour_space=picture.colour_space, exposure=0.0),
+            to_display(picture.rgb, config=config, colour_space=picture.colour_space, exposure=0.0, shoulder=False),
             centre=centre,
             width=side,
             height=side,

@@ -73,7 +73,13 @@ def similarity_roll(points: NDArray[np.floating]) -> float:
 
 
 def cut_upright(
-    rgb: FloatArray, *, centre: NDArray[np.floating], side: float, roll_degrees: float, size: int, grey_outside: bool = False
+    rgb: FloatArray,
+    *,
+    centre: NDArray[np.floating],
+    side: float,
+    roll_degrees: float,
+    size: int,
+    grey_outside: bool = False,
 ) -> tuple[FloatArray, Matrix]:
     """A square piece of the picture in which a face of that roll stands upright, and the way back.
 

@@ -96,7 +96,7 @@ def display_for(config: ColourConfig) -> Callable[[Frame], ModelImage]:
         picture = np.empty_like(frame.rgb)
         for top in range(0, len(picture), STRIP_ROWS):
             strip = frame.rgb[top : top + STRIP_ROWS]
-            shown = to_display(strip, config=config, colour_space=frame.colour_space, exposure=stops)
+            shown = to_display(strip, config=config, colour_space=frame.colour_space, exposure=stops, shoulder=True)
             picture[top : top + STRIP_ROWS] = shown.rgb
         return ModelImage(picture)
 

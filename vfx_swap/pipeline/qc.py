@@ -117,8 +117,8 @@ def measure_faces(
 ) -> tuple[Metrics, Landmarks]:
     """Likeness, landmarks and pose of one face, and the landmarks found on the plate.
 
-    The face is detected on the plate; landmarks and embedding are then found anew on both pictures from
-    that same detection, so that what differs is what the swap did.
+    Each picture is looked at by itself, as a stranger would: the face is detected anew on plate and swap,
+    and landmarks and embedding come from that detection.
 
     Args:
         plate: the plate for viewing.
@@ -134,8 +134,10 @@ def measure_faces(
     before = None if detection is None else models.landmarker.landmarks(plate, detection)
     if detection is None or before is None:
         raise NoFaceError("no face was found on the plate", mend="Give frames in which the performer is seen")
-    after = models.landmarker.landmarks(swap, detection)
-    swapped = models.recogniser.embed(swap, detection)
+    middle = np.asarray((detection.box[:2] + detection.box[2:]) / 2, dtype=np.float32)
+    again = _choose(models.detector.detect(swap), middle) or detection
+    after = models.landmarker.landmarks(swap, again)
+    swapped = models.recogniser.embed(swap, again)
     found = Metrics(
         distance_to_identity=None if identity is None else swapped.distance(identity),
         distance_to_performer=swapped.distance(models.recogniser.embed(plate, detection)),
@@ -233,12 +235,14 @@ def _measure(
     """Metrics of a frame, what flicker needs of it, and the face's height in pixels."""
     changed = changed_outside_pixels(plate.rgb, swap.rgb, matte)
     matrix = config.matrix(source=plate.colour_space, destination=LINEAR_REC709)
+    whole = apply_matrix(np.nan_to_num(plate.rgb, posinf=65504.0, neginf=0.0), matrix)
+    stops, shoulder = auto_exposure_stops(whole), bool(whole.max(initial=0.0) > 1.001)
     near = _surroundings(matte)
     matte = np.ascontiguousarray(matte[near])
     pictures = tuple(np.ascontiguousarray(picture.rgb[near]) for picture in (plate, swap))
-    stops = auto_exposure_stops(apply_matrix(np.nan_to_num(pictures[0], posinf=65504.0, neginf=0.0), matrix))
     before, after = (
-        to_display(picture, config=config, colour_space=plate.colour_space, exposure=stops) for picture in pictures
+        to_display(picture, config=config, colour_space=plate.colour_space, exposure=stops, shoulder=shoulder)
+        for picture in pictures
     )
     try:
         faces, landmarks = measure_faces(before, after, models=models, identity=identity, near=_centre(matte))
@@ -266,12 +270,12 @@ def _measure(
 
 
 def _surroundings(matte: FloatArray) -> tuple[slice, slice]:
-    """The matte and as much again around it: all that detectors need to see; the whole picture for no matte."""
+    """The matte and one and a half times as much around it: all that detectors need to see; the whole picture for no matte."""
     tight = matte_window(matte, margin=0)
     if tight is None:
         return slice(None), slice(None)
     side = max(rows_or_columns.stop - rows_or_columns.start for rows_or_columns in tight)
-    wide = matte_window(matte, margin=int(0.75 * side))
+    wide = matte_window(matte, margin=int(1.5 * side))
     return tight if wide is None else wide
 
 

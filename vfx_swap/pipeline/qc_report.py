@@ -43,7 +43,7 @@ PROTOCOLS = {
         "distance to the performer",
         lambda value: f"{value:.3f}",
         "0.2 above that",
-        "the same from the swapped face to the plate's face in the same frame, both found from one detection",
+        "the same from the swapped face to the plate's face in the same frame, each found by itself",
     ),
     "landmark_error_percent": _Protocol(
         "landmark error, of face height",

@@ -122,7 +122,7 @@ def _log_features(relative: FloatArray) -> np.ndarray:
     return np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1], logs @ np.asarray(LUMA, np.float32)], axis=1)
 
 
-def spectacle_rims(fit: SkinFit, atlas: Atlas) -> FloatArray:
+def spectacle_rims(fit: SkinFit, atlas: Atlas, *, whole: bool = False) -> FloatArray:
     """(size, size) 0 to 1 on the rims of spectacles, 0 everywhere when there are none.
 
     Rims are what no brow, wrinkle or lash is: one connected thing that is not skin, runs over the bridge
@@ -132,7 +132,7 @@ def spectacle_rims(fit: SkinFit, atlas: Atlas) -> FloatArray:
     size = atlas.size
     darkness = atlas.picture(fit.distance[:, 2])
     eyes = blur(atlas.regions["eyes"], 0.004 * size) > 0.15
-    frame = _frame(fit, darkness, eyes, atlas)
+    frame = _frame(fit, darkness, eyes, atlas, surely=1.0 if whole else 0.5)
     if not frame.any():
         return frame.astype(np.float32)
     row, column = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / np.float32(size)
@@ -151,7 +151,7 @@ def spectacle_rims(fit: SkinFit, atlas: Atlas) -> FloatArray:
     return np.asarray(np.where(eyes, 0.0, rims), dtype=np.float32)
 
 
-def _frame(fit: SkinFit, darkness: FloatArray, eyes: np.ndarray, atlas: Atlas) -> np.ndarray:
+def _frame(fit: SkinFit, darkness: FloatArray, eyes: np.ndarray, atlas: Atlas, *, surely: float) -> np.ndarray:
     """(size, size) the connected thing over the bridge, or nothing."""
     size = atlas.size
     row = np.arange(size)[:, None] / size
@@ -167,4 +167,4 @@ def _frame(fit: SkinFit, darkness: FloatArray, eyes: np.ndarray, atlas: Atlas) -
         left, width = boxes[label][cv2.CC_STAT_LEFT], boxes[label][cv2.CC_STAT_WIDTH]
         if width > 0.3 * size and left < 0.42 * size and left + width > 0.58 * size:
             frame |= labels == label
-    return frame & (skin < 0.5)
+    return frame & (skin < surely)

@@ -188,7 +188,7 @@ class ReprojectionSwapper:
         # What skin looks like is known in Rec.709: the same plate must be read alike in any primaries.
         to_rec709 = np.linalg.inv(prepared.from_rec709).astype(np.float32)
         fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas)
-        rims = spectacle_rims(fit, atlas)
+        rims = spectacle_rims(fit, atlas, whole=True)
         if not self.options.match_light:
             flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
             light = np.ascontiguousarray(flat, dtype=np.float32)

@@ -44,8 +44,6 @@ HIGHLIGHT = 0.3
 """Log luminance over mean skin above which a reference's own highlight is compressed (softly, to +0.2)."""
 COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.3, 0.8
 """Bounds, in log, on how far a texel's colour may stray from mean skin: skin, and lips and eyes."""
-SHADING_LIMIT = 0.9
-"""Bound on the log of broad shading that the light fit leaves in skin."""
 DETAIL_TARGET = 0.17
 """Robust spread of fine log luminance of well photographed skin; contrast of a reference is drawn to it."""
 FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
@@ -228,7 +226,6 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
     spread = 1.4826 * float(np.median(np.abs(fine[bare]))) if bare.any() else DETAIL_TARGET
     gain = float(np.clip((DETAIL_TARGET / max(spread, 1e-3)) ** 0.5, 0.75, 1.35))
     luminance = luminance + np.float32(gain - 1.0) * fine
-    luminance += _held_low(luminance, trust, atlas)
 
     logs = atlas.picture(np.log(np.clip(fit.relative, 0.02, 8.0)))
     colour = logs - (logs @ np.asarray(LUMA, np.float32))[..., None]
@@ -243,13 +240,6 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
     bound = COLOUR_LIMIT + (FEATURE_COLOUR_LIMIT - COLOUR_LIMIT) * features
     middle = np.median(colour[bare], axis=0) if bare.any() else np.zeros(3, np.float32)
     return luminance, np.asarray(bound * np.tanh((mixed - middle) / bound), dtype=np.float32)
-
-
-def _held_low(luminance: FloatArray, trust: FloatArray, atlas: Atlas) -> FloatArray:
-    """What to add so that broad shading left in skin stays within SHADING_LIMIT: deep sockets, lens glare."""
-    low = _masked_blur(luminance[..., None], trust, 0.02 * atlas.size)[..., 0]
-    held = SHADING_LIMIT * np.tanh(low / SHADING_LIMIT)
-    return np.asarray((held - low) * (1.0 - feature_guard(atlas)), dtype=np.float32)
 
 
 def _masked_blur(values: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
