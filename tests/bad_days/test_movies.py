@@ -82,7 +82,7 @@ def test_movies_that_are_none_are_named_before_anything_is_made(sitters: Sitters
     content = film(tmp_path / "w.mp4", codec="libx264", pixel_format="yuv420p", sound="aac").read_bytes()
     for name, data, says in (
         ("cut.mp4", content[: len(content) // 2], "cannot be read as a movie"),
-        ("empty.mov", b"", "empty"),
+        ("empty.mov", b"", "the file is empty"),
         ("text.mov", b"no movie", "cannot be read as a movie"),
     ):
         (tmp_path / name).write_bytes(data)
