@@ -1,29 +1,29 @@
 """Every error that vfx-swap raises on purpose, in one tree.
 
-    VfxSwapError                      base; never raised itself
-    ├── UsageError                    the caller asked for something that cannot be            INVALID_ARGUMENT     exit 2
-    │   ├── FrameRangeError           a frame range that does not parse or is empty
-    │   └── SettingsError             a shot file or setting: every problem at once
-    ├── InputError                    a file or picture given is not fit                       FAILED_PRECONDITION  exit 2
-    │   ├── MissingInputError         it does not exist                                        NOT_FOUND
-    │   ├── UnreadableImageError      it exists but is truncated, empty or of a wrong type     DATA_LOSS
-    │   ├── UnsupportedImageError     it reads, but holds what we cannot carry through         UNIMPLEMENTED
-    │   ├── ColourSpaceError          a colour space or config that does not exist
-    │   ├── TracksError               a tracks file that is malformed or of another plate
-    │   ├── IdentityError             an identity pack or reference that is unusable
-    │   └── NoFaceError               a picture in which no face was found
-    ├── RefusedError                  we could, but must not                                   PERMISSION_DENIED    exit 3
-    │   ├── ConsentMissingError       no consent record
-    │   ├── ConsentExpiredError       before its first or past its last valid day
-    │   └── ConsentScopeError         the use is outside what was consented to
-    ├── CannotRunError                this machine cannot do it                                UNAVAILABLE          exit 4
-    │   ├── ModelMissingError         a model file is not found                                NOT_FOUND
-    │   ├── ModelMismatchError        a model file is not what its card says                   FAILED_PRECONDITION
-    │   └── DeviceError               the device or provider asked for is not there
-    ├── OutputError                   a result could not be written                            INTERNAL             exit 1
-    │   └── DiskFullError             the disk is full                                         RESOURCE_EXHAUSTED
-    ├── FramesFailedError             some frames failed, each named; the rest are written     ABORTED              exit 1
-    └── CancelledError                stopped by who asked for it; what is written stays       CANCELLED            exit 130
+    VfxSwapError                  base; never raised itself
+    ├── UsageError                the caller asked for something that cannot be           INVALID_ARGUMENT    exit 2
+    │   ├── FrameRangeError       a frame range that does not parse or is empty
+    │   └── SettingsError         a shot file or setting: every problem at once
+    ├── InputError                a file or picture given is not fit                      FAILED_PRECONDITION exit 2
+    │   ├── MissingInputError     it does not exist                                       NOT_FOUND
+    │   ├── UnreadableImageError  it exists but is truncated, empty or of a wrong type    DATA_LOSS
+    │   ├── UnsupportedImageError it reads, but holds what we cannot carry through        UNIMPLEMENTED
+    │   ├── ColourSpaceError      a colour space or config that does not exist
+    │   ├── TracksError           a tracks file that is malformed or of another plate
+    │   ├── IdentityError         an identity pack or reference that is unusable
+    │   └── NoFaceError           a picture in which no face was found
+    ├── RefusedError              we could, but must not                                  PERMISSION_DENIED   exit 3
+    │   ├── ConsentMissingError   no consent record
+    │   ├── ConsentExpiredError   before its first or past its last valid day
+    │   └── ConsentScopeError     the use is outside what was consented to
+    ├── CannotRunError            this machine cannot do it                               UNAVAILABLE         exit 4
+    │   ├── ModelMissingError     a model file is not found                               NOT_FOUND
+    │   ├── ModelMismatchError    a model file is not what its card says                  FAILED_PRECONDITION
+    │   └── DeviceError           the device or provider asked for is not there
+    ├── OutputError               a result could not be written                           INTERNAL            exit 1
+    │   └── DiskFullError         the disk is full                                        RESOURCE_EXHAUSTED
+    ├── FramesFailedError         some frames failed, each named; the rest are written    ABORTED             exit 1
+    └── CancelledError            stopped by who asked for it; what is written stays      CANCELLED           exit 130
 
 Every error says what happened, with the value, `where` (a path, a frame, a key and line) and how to
 `mend` it. Errors of libraries below never leak: they are raised `from` and named here.

@@ -52,7 +52,7 @@ def test_what_changes_pixels_changes_the_digest(values: dict[str, Any], tmp_path
         {"cast": [{"track": 2, "identity": identity}]},
         {"cast": [{"position": "left", "identity": identity}]},
         {"cast": [{"track": 1, "identity": identity, "strength": 0.5}]},
-        {"cast": [{"track": 1, "identity": identity, "reshape": 0.5}]},
+        {"cast": [{"track": 1, "identity": identity, "reshape": 0.8}]},
         {"cast": [{"track": 1, "identity": str(tmp_path / "b.identity")}]},
     ]
     digests = {settings_digest(shot(values, **change)) for change in changes}

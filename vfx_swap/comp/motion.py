@@ -92,8 +92,8 @@ def _length_for(face: FloatArray, weight: FloatArray, angle: float, along: np.nd
 
 def _anisotropy(tensor: np.ndarray, along: np.ndarray) -> float:
     across = np.array([-along[1], along[0]])
-    kept, whole = (float(np.einsum("i,ij,j", d, tensor, d)) for d in (along, across))
-    return float(kept / max(whole, 1e-12))
+    kept, whole = (float(np.sum(tensor * np.outer(d, d))) for d in (along, across))
+    return kept / max(whole, 1e-12)
 
 
 def _whitened(tensor: np.ndarray, by: np.ndarray) -> np.ndarray:

@@ -89,9 +89,9 @@ def cut_upright(
         side: side of the piece in picture pixels.
         roll_degrees: clockwise roll of the face, taken out.
         size: side of the result in pixels.
+        grey_outside: middle grey outside the picture; otherwise its border repeats.
 
-    Outside the picture the border repeats, or all is middle grey when `grey_outside`. When the piece shrinks by more than two, the picture is
-    area-averaged first, so that nothing aliases.
+    When the piece shrinks by more than two, the picture is area-averaged first, so that nothing aliases.
     """
     scale = size / side
     reach = side * 0.75 + 2.0

@@ -270,7 +270,7 @@ def _measure(
 
 
 def _surroundings(matte: FloatArray) -> tuple[slice, slice]:
-    """The matte and one and a half times as much around it: all that detectors need to see; the whole picture for no matte."""
+    """The matte and half as much again on each side: all that detectors need; the whole picture for no matte."""
     tight = matte_window(matte, margin=0)
     if tight is None:
         return slice(None), slice(None)

@@ -33,7 +33,7 @@ _BOX_BY_EYES_TO_NOSE = 3.0
 _BOX_DOWN = 0.62
 """Middle of that box, from the eyes (0) to under the nose (1)."""
 _LOOKS = 3
-"""Times the points are found; each look boxes the face by the one before, so that a detector's own box does not matter."""
+"""Times the points are found; each look boxes the face by the one before: a detector's own box does not matter."""
 
 
 class DlibRecogniser:
@@ -64,7 +64,7 @@ class DlibRecogniser:
         middle, half = np.full(2, _PIECE / 2.0), _PIECE * _FACE_IN_PIECE / 2
         with self._lock:
             for _ in range(_LOOKS):
-                left, top, right, bottom = (int(round(v)) for v in (*(middle - half), *(middle + half)))
+                left, top, right, bottom = (round(float(v)) for v in (*(middle - half), *(middle + half)))
                 shape = self._predictor(picture, dlib.rectangle(left, top, right, bottom))
                 found = np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
                 pupils, nose = found[:4].mean(axis=0), found[4]
