@@ -79,7 +79,7 @@ def _length_for(face: FloatArray, weight: FloatArray, angle: float, along: np.nd
     """The length at which the face keeps `loss` of its detail along the line, against that across it."""
     detail = _detail(face)
     sharp = _anisotropy(_tensor(detail, weight), along)
-    low, high = 0.0, LONGEST * min(weight.shape)
+    low, high = 0.0, float(LONGEST * min(weight.shape))
     for _ in range(STEPS):
         middle = 0.5 * (low + high)
         blurred = blur_along(detail, MotionBlur(middle, angle))
