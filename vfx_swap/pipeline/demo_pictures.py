@@ -142,7 +142,7 @@ class _Shown:
             write_mp4(path, frames, fps=_FPS)
 
     def write_page(self, path: Path, rows: Sequence[SheetRow], settings: str) -> None:
-        stills = [page_still(row.label, plate=row.plate, swap=row.swap) for row in rows]
+        stills = [page_still(row.label, plate=row.plate, swap=row.swap, wipe_x=row.centre[0]) for row in rows]
         demo = self.report
         files = (
             PageFile("plate", demo.plate),

@@ -32,6 +32,8 @@ class PageStill:
     swap_uri: str
     width: int
     height: int
+    wipe_percent: float = 50.0
+    """Where the wipe stands at first, of the width: on the face."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,18 @@ class PageFile:
     path: str
 
 
-def page_still(label: str, *, plate: ModelImage, swap: ModelImage) -> PageStill:
-    """A frame as the page holds it: two JPEGs with full colour resolution, as data URIs."""
+def page_still(label: str, *, plate: ModelImage, swap: ModelImage, wipe_x: float | None = None) -> PageStill:
+    """A frame as the page holds it: two JPEGs with full colour resolution, as data URIs.
+
+    Args:
+        label: what it is called.
+        plate: the plate, for viewing.
+        swap: the swap, for viewing.
+        wipe_x: column where the wipe stands at first; None: the middle.
+    """
     height, width = plate.rgb.shape[:2]
-    return PageStill(label, _jpeg_uri(plate), _jpeg_uri(swap), width, height)
+    at = 50.0 if wipe_x is None else round(min(max(100.0 * wipe_x / width, 0.0), 100.0), 1)
+    return PageStill(label, _jpeg_uri(plate), _jpeg_uri(swap), width, height, at)
 
 
 def make_page(

@@ -40,6 +40,8 @@ HIGHLIGHT_COLOUR = (0.0, 0.3)
 """Log luminance over mean skin between which a texel's colour gives way to mean skin's."""
 BEHIND_LENS = 0.4
 """How far the performer's eyes are kept where the reference shows the identity's behind lenses."""
+FACING = (0.33, 0.58)
+"""Cosines to the camera between which a reference begins to show skin: flatter, it shows streaks."""
 HIGHLIGHT = 0.3
 """Log luminance over mean skin above which a reference's own highlight is compressed (softly, to +0.2)."""
 COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.3, 0.8
@@ -170,7 +172,7 @@ def _visible(
     at = np.clip(at, 0, [depth.shape[1] - 1, depth.shape[0] - 1])
     hidden = texels[:, 2] * scale > depth[at[:, 1], at[:, 0]] + 0.03 * face
     middle = smoothstep(atlas.region("edge"), 0.6, 1.0)
-    turned = np.maximum(smoothstep(facing, 0.25, 0.5), smoothstep(smooth_facing, 0.3, 0.5) * middle)
+    turned = np.maximum(smoothstep(facing, *FACING), smoothstep(smooth_facing, 0.3, 0.5) * middle)
     return atlas.picture(np.asarray(turned * inside * ~hidden, dtype=np.float32))
 
 
