@@ -23,13 +23,53 @@ def test_edges_move_by_the_distance_all_round(radius: int) -> None:
     away = np.hypot(x, y)
     point = (away == 0.0).astype(np.float32)
     for moved in (expand_matte(point, float(radius)), 1.0 - expand_matte(1.0 - point, -float(radius))):
-        # The frame's border shrinks too: look at the middle. OpenCV's ellipse is a disc to within a pixel.
+        # The frame's border shrinks too: look at the middle. Rows of whole pixels make a disc to within one.
         middle = slice(20, 61), slice(20, 61)
         inside, near = moved[middle] > 0.5, away[middle]
         assert near[inside].max() <= radius + 0.75
         assert near[~inside].min() >= radius - 0.75
         assert moved[40, 40 + radius] == moved[40 - radius, 40] == 1.0
         assert moved[40, 40 + radius + 1] == moved[40 - radius - 1, 40] == 0.0
+
+
+def by_plain_search(matte: FloatArray, radius: int, *, grow: bool) -> FloatArray:
+    """Every pixel of the disc around every pixel, one by one."""
+    out = np.empty_like(matte)
+    offsets = [
+        (dy, dx)
+        for dy in range(-radius, radius + 1)
+        for dx in range(-radius, radius + 1)
+        if abs(dx) <= round((radius**2 - dy**2) ** 0.5)
+    ]
+    for y, x in np.ndindex(matte.shape):
+        seen = [
+            float(matte[y + dy, x + dx]) if 0 <= y + dy < matte.shape[0] and 0 <= x + dx < matte.shape[1] else 0.0
+            for dy, dx in offsets
+        ]
+        out[y, x] = max(seen) if grow else min(seen)
+    return out
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 4, 6, 9])
+def test_is_the_plain_search_bit_for_bit(radius: int) -> None:
+    # Sparse, so that some of the disc's edge decides; off-centre, so that the picture's border does too.
+    rng = np.random.default_rng(radius)
+    matte = rng.random((23, 17), np.float32)
+    sparse = np.where(rng.random(matte.shape) < 0.03, matte, np.float32(0.0))
+    sparse[:9] = 0.0
+    full = np.where(rng.random(matte.shape) < 0.03, matte, np.float32(1.0))
+    for picture in (matte, sparse, full):
+        for grow in (True, False):
+            moved = expand_matte(picture, float(radius if grow else -radius))
+            assert np.array_equal(moved, by_plain_search(picture, radius, grow=grow))
+
+
+def test_the_widest_radius_of_the_settings() -> None:
+    y, x = np.mgrid[:600, :600] - 300
+    away = np.hypot(x, y)
+    grown = expand_matte((away == 0.0).astype(np.float32), 256.0)
+    assert grown[away <= 255.25].min() == 1.0
+    assert grown[away >= 256.75].max() == 0.0
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
