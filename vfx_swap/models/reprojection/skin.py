@@ -167,4 +167,6 @@ def _frame(fit: SkinFit, darkness: FloatArray, eyes: np.ndarray, atlas: Atlas, *
         left, width = boxes[label][cv2.CC_STAT_LEFT], boxes[label][cv2.CC_STAT_WIDTH]
         if width > 0.3 * size and left < 0.42 * size and left + width > 0.58 * size:
             frame |= labels == label
+    # The other half, where it hangs together less: spectacles are symmetric.
+    frame |= (found > 0) & (grow(frame[:, ::-1].astype(np.float32), 0.03 * size) > 0.0)
     return frame & (skin < surely)
