@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.comp.painted import likeness
 from tests.models import faces
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
+from vfx_swap.comp.motion import MotionBlur, blur_along, measure_motion_blur
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.models.reprojection.swapper import ReprojectionOptions, ReprojectionSwapper
 from vfx_swap.models.reprojection.texture import build_texture
@@ -249,6 +251,41 @@ def test_resampled_crops_go_by_what_changed() -> None:
     change = result.frame.rgb[solid] - source.rgb[solid]
     assert np.allclose(change, np.array([0.2, 0.5, 0.8], np.float32), atol=1e-3)
     check(result, source)
+
+
+@dataclass
+class Pasted:
+    """A swapper that lays a whole picture on the crop, its matte under 1 by rounding."""
+
+    picture: FloatArray
+    matte: FloatArray
+    id: str = "pasted"
+
+    def prepare(self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None) -> None:
+        raise AssertionError("a frame's swap prepares nothing")
+
+    def warp_for(self, face: Face, /) -> Warp:
+        return Warp(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), *self.matte.shape[::-1])
+
+    def swap(self, crop: Crop, face: Face, prepared: None, /) -> Crop:
+        return Crop(self.picture, self.matte * np.float32(0.99999994), crop.warp, crop.colour_space)
+
+
+@pytest.mark.parametrize("blur", [MotionBlur(0.0, 0.0), MotionBlur(14.0, 30.0)])
+def test_a_face_moves_as_the_plate_does(blur: MotionBlur) -> None:
+    performer, matte = likeness(260, seed=0)
+    identity, _ = likeness(260, seed=5)
+    source = frame(blur_along(performer, blur))
+    one = CastFace(0, face_at(130.0, 130.0, 200.0), Pasted(identity, matte), None, 1.0)
+    result = swap_frame(source, [one], shot=shot(), want_patch=True)
+    check(result, source)
+    lost = measure_motion_blur(result.frame.rgb, identity, matte)
+    assert lost.length_pixels == pytest.approx(blur.length_pixels, rel=0.15)
+    if blur.length_pixels == 0.0:
+        assert np.allclose(result.frame.rgb[matte >= 1.0], identity[matte >= 1.0], rtol=1e-4)
+    else:
+        # The matte's edge moves too: it is as soft as the motion is long.
+        assert (result.matte[matte == 0.0] > 0.1).any()
 
 
 def grainy(seed: int, strength: float) -> FloatArray:

@@ -13,16 +13,37 @@ from vfx_swap.arrays import FloatArray, check_array
 __all__ = ["MotionBlur", "blur_along", "measure_motion_blur"]
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
-GRAIN_SIGMA = 1.5
-"""Blur (px) that takes grain away before gradients are measured."""
-BROAD = 0.015
-"""Blur that holds shading, as a fraction of the crop's smaller side (about 3 % of face height)."""
-TOLERANCE = 0.7
-"""Detail along one direction, against the one across, that two faces may differ by without any blur."""
-LONGEST = 0.35
-"""Longest blur looked for, as a fraction of the crop's smaller side."""
-STEPS = 9
-"""Halvings of the length's interval: under a fifth of a pixel for a blur of 100."""
+LEAST_AREA = 64 * 64
+"""Pixels to compare; in fewer, noise passes for blur."""
+BROAD = 0.06
+"""Blur that holds shading, as a fraction of the compared part's smaller side: both faces have it, blurred or not."""
+TAPER = 0.2
+"""Soft border of the compared part, likewise: a hard one has a spectrum of its own."""
+LOWEST, HIGHEST = 3.0, 0.22
+"""Frequencies compared: from cycles over the smaller side to cycles a pixel; above, grain is most there is."""
+GRAIN_BANDS = ((0.27, 0.33), (0.42, 0.48))
+"""Cycles a pixel where the plate's spectrum is its grain."""
+GLARE = 20.0
+"""Times the middle brightness: more is a hot pixel or a lamp, not a face."""
+SECTORS = 24
+FINE_STEP, BAND_STEP = 1.1, 1.5
+"""Ratios of the frequencies at which a blur is worked out, and of the bands in which it is compared."""
+LIKENESS = 0.15
+"""Variance of the logarithm of power, by sector and band, between two sharp faces in one pose."""
+SHORTEST, LONGEST = 2.0, 0.35
+"""Blurs looked for: pixels, and fraction of the compared part's smaller side."""
+LENGTHS = 16
+ANGLE_STEP = 10.0
+"""Degrees between the first angles tried."""
+LEAST_GAIN, MOST_LEFT = 8.0, 0.5
+"""What a blur must explain: so much of the misfit in variances, and so much of the whole that no more is left."""
+SOFTEST = 1.0
+"""Blur (sigma, px) of white noise that grain has at the most: of soft grain there is more the lower the frequency."""
+SHARPER = 1.5
+"""Logarithm of power that the plate's detail may have over the face's: with more, it is the face that is blurred."""
+FAINTEST = 1e-6
+"""Power of the plate's detail over the face's, below which there is none."""
+FLOOR = 1e-20
 
 
 @dataclass(frozen=True)
@@ -40,30 +61,57 @@ NONE = MotionBlur(length_pixels=0.0, angle_degrees=0.0)
 def measure_motion_blur(plate: FloatArray, face: FloatArray, weight: FloatArray) -> MotionBlur:
     """The motion blur that the plate has and the face lacks.
 
-    The two show the same pose, so gradients lost along one direction and kept across it are blur. The
-    structure tensors of both (J. Bigün and G. Granlund, ICCV 1987) give direction and loss; the length is
-    the one that makes the face lose as much, less `TOLERANCE`.
+    The two show the same pose, so their power spectra are alike but for blur and grain. A line of length L
+    multiplies power by sinc^2(L f), f along the line (R. Gonzalez and R. Woods, "Digital Image Processing",
+    section on motion blur); the length and angle are taken that bring the face's spectrum, by sectors and bands
+    of frequency, nearest to the plate's. A loss that is the same in all directions is no motion, and is fitted
+    beside it; so is the plate's grain.
 
     Args:
         plate: (height, width, 3) scene-linear, finite.
         face: (height, width, 3) the swap in the same place.
-        weight: (height, width) where both are to be compared.
+        weight: (height, width) both are compared where it is at least one half.
+
+    Returns:
+        The blur; of length 0 where none is sure, or the part is too small to tell.
     """
     check_array("plate", plate, shape=(None, None, 3))
     check_array("face", face, shape=plate.shape)
     check_array("weight", weight, shape=plate.shape[:2])
-    of_plate, of_face = (_tensor(_detail(rgb), weight) for rgb in (plate, face))
-    if min(np.trace(of_plate), np.trace(of_face)) <= 1e-12:
+    shown = weight >= 0.5
+    if int(shown.sum()) < LEAST_AREA:
         return NONE
-    spread = of_face + 1e-3 * np.trace(of_face) * np.eye(2)
-    lost, directions = np.linalg.eigh(_whitened(of_plate, spread))
-    along = np.linalg.inv(np.linalg.cholesky(spread)).T @ directions[:, 0]
-    along /= np.linalg.norm(along)
-    loss = max(float(lost[0]), 1e-9) / max(float(lost[1]), 1e-9) / TOLERANCE
-    if loss >= 1.0:
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    at = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    side = min(shown[at].shape)
+    if HIGHEST * side < LOWEST * BAND_STEP**2:
         return NONE
-    angle = math.degrees(math.atan2(along[1], along[0])) % 180.0
-    return MotionBlur(length_pixels=_length_for(face, weight, angle, along, loss), angle_degrees=angle)
+    return _search(_compare(plate[at], face[at], shown[at], side), longest=LONGEST * side)
+
+
+def _search(spectra: _Spectra, *, longest: float) -> MotionBlur:
+    """The best blur; none where it explains too little."""
+    sharp = float(spectra.misfit(np.zeros(1), np.zeros(1))[0])
+    if sharp < LEAST_GAIN or longest <= SHORTEST or float(spectra.plate.sum()) < FAINTEST * float(spectra.face.sum()):
+        return NONE
+    left, blur = _best(spectra, longest=longest)
+    return NONE if sharp - left < LEAST_GAIN or left > MOST_LEFT * sharp else blur
+
+
+def _best(spectra: _Spectra, *, longest: float) -> tuple[float, MotionBlur]:
+    """Least misfit, and the blur that gives it: from a coarse grid to a fine one."""
+    angles, lengths = np.arange(0.0, 180.0, ANGLE_STEP), np.geomspace(SHORTEST, longest, LENGTHS)
+    ratio, step = float(lengths[1] / lengths[0]), ANGLE_STEP
+    while True:
+        tried = np.array([(length, angle) for length in lengths for angle in angles])
+        misfit = spectra.misfit(tried[:, 0], tried[:, 1])
+        length, angle = (float(value) for value in tried[int(np.argmin(misfit))])
+        if step < 1.0:
+            break
+        ratio, step = math.sqrt(ratio), 0.5 * step
+        angles = angle + step * np.arange(-1.0, 2.0)
+        lengths = np.clip(length * ratio ** np.arange(-1.0, 2.0), SHORTEST, longest)
+    return float(misfit.min()), MotionBlur(length_pixels=length, angle_degrees=angle % 180.0)
 
 
 def blur_along(picture: FloatArray, blur: MotionBlur) -> FloatArray:
@@ -75,50 +123,104 @@ def blur_along(picture: FloatArray, blur: MotionBlur) -> FloatArray:
     ).reshape(picture.shape)
 
 
-def _length_for(face: FloatArray, weight: FloatArray, angle: float, along: np.ndarray, loss: float) -> float:
-    """The length at which the face keeps `loss` of its detail along the line, against that across it."""
-    detail = _detail(face)
-    sharp = _anisotropy(_tensor(detail, weight), along)
-    low, high = 0.0, float(LONGEST * min(weight.shape))
-    for _ in range(STEPS):
-        middle = 0.5 * (low + high)
-        blurred = blur_along(detail, MotionBlur(middle, angle))
-        if _anisotropy(_tensor(blurred, weight), along) / sharp > loss:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
+@dataclass(frozen=True, eq=False)
+class _Spectra:
+    """Power of plate and face by sector and band of frequency."""
+
+    plate: np.ndarray
+    """(SECTORS, bands)."""
+    face: np.ndarray
+    """(SECTORS, fine bands)."""
+    grain: np.ndarray
+    """(SECTORS, bands) power of the plate's grain."""
+    weight: np.ndarray
+    """(SECTORS, bands) inverse variance of the logarithm of power; 0 where there is no frequency."""
+    frequencies: np.ndarray
+    """(fine bands,) cycles a pixel."""
+    starts: np.ndarray
+    """(bands,) index of the first fine band of each."""
+
+    def misfit(self, lengths: np.ndarray, angles: np.ndarray) -> np.ndarray:
+        """Weighted squares of the difference in log power, (n,), for n blurs of the face (pixels, degrees)."""
+        blurred = self._blurred(lengths, angles)
+        log_plate = np.log(self.plate + FLOOR)
+        signal = np.maximum(self.plate - self.grain, 0.0).sum(axis=0) + 1e-3 * self.grain.sum(axis=0) + FLOOR
+        loss = np.log(signal / (blurred.sum(axis=1) + FLOOR))[:, None, :]
+        for _ in range(8):  # Gauss and Newton, for the loss in each band that is the same in all directions
+            shown = np.exp(loss) * blurred
+            whole = shown + self.grain + FLOOR
+            slope = shown / whole
+            step = (self.weight * slope * (log_plate - np.log(whole))).sum(axis=1, keepdims=True)
+            sure = np.maximum((self.weight * slope**2).sum(axis=1, keepdims=True), 1e-6)
+            loss = np.minimum(loss + np.clip(step / sure, -2.0, 2.0), SHARPER)
+        difference = log_plate - np.log(np.exp(loss) * blurred + self.grain + FLOOR)
+        total: np.ndarray = (self.weight * difference**2).sum(axis=(1, 2))
+        return total
+
+    def _blurred(self, lengths: np.ndarray, angles: np.ndarray) -> np.ndarray:
+        """(n, SECTORS, bands) the face's power under n blurs."""
+        kept = np.zeros((len(lengths), *self.face.shape))
+        for inside in (-1 / 3, 0.0, 1 / 3):  # a sector is wide enough that a zero lies in part of it only
+            turn = (np.arange(SECTORS) + inside) * np.pi / SECTORS - np.radians(angles)[:, None]
+            kept += np.sinc((lengths[:, None] * np.cos(turn))[..., None] * self.frequencies) ** 2 / 3.0
+        summed: np.ndarray = np.add.reduceat(kept * self.face, self.starts, axis=2)
+        return summed
 
 
-def _anisotropy(tensor: np.ndarray, along: np.ndarray) -> float:
-    across = np.array([-along[1], along[0]])
-    kept, whole = (float(np.sum(tensor * np.outer(d, d))) for d in (along, across))
-    return kept / max(whole, 1e-12)
+def _compare(plate: FloatArray, face: FloatArray, shown: np.ndarray, side: int) -> _Spectra:
+    distance = cv2.distanceTransform(np.pad(shown.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    rise = np.clip(distance[1:-1, 1:-1] / (TAPER * side), 0.0, 1.0)
+    window = np.asarray(rise * rise * (3.0 - 2.0 * rise), dtype=np.float32)
+    of_plate, of_face = (_power(rgb, window, broad=BROAD * side) for rgb in (plate, face))
+    y, x = np.fft.fftfreq(shown.shape[0])[:, None], np.fft.rfftfreq(shown.shape[1])[None]
+    frequency, angle = np.hypot(x, y), np.arctan2(y, x)
+    lowest = LOWEST / side
+    count = math.ceil(math.log(HIGHEST / lowest) / math.log(FINE_STEP))
+    used = (frequency >= lowest) & (frequency < HIGHEST)
+    fine = (np.log(frequency[used] / lowest) / math.log(HIGHEST / lowest) * count).astype(int).clip(0, count - 1)
+    sector = np.floor(angle[used] / np.pi * SECTORS + 0.5).astype(int) % SECTORS
+    points, plate_power, face_power = (
+        np.bincount(sector * count + fine, values, SECTORS * count).reshape(SECTORS, count)
+        for values in (np.ones(fine.size), of_plate[used], of_face[used])
+    )
+    bands = round(math.log(HIGHEST / lowest) / math.log(BAND_STEP))
+    starts = np.arange(bands) * count // bands
+    frequencies = lowest * (HIGHEST / lowest) ** ((np.arange(count) + 0.5) / count)
+    grain = np.add.reduceat(points * _grain(of_plate, frequency, frequencies), starts, axis=1)
+    points, power = (np.add.reduceat(values, starts, axis=1) for values in (points, plate_power))
+    # No more grain than there is power in the emptier half of the sectors, where it is most of it.
+    grain = np.minimum(grain, points * np.median(power / np.maximum(points, 1.0), axis=0))
+    return _Spectra(
+        plate=power,
+        face=face_power,
+        grain=grain,
+        weight=np.where(points > 0.0, 1.0 / (2.0 / np.maximum(points, 1.0) + LIKENESS), 0.0),
+        frequencies=frequencies,
+        starts=starts,
+    )
 
 
-def _whitened(tensor: np.ndarray, by: np.ndarray) -> np.ndarray:
-    inverse = np.linalg.inv(np.linalg.cholesky(by))
-    whitened: np.ndarray = inverse @ tensor @ inverse.T
-    return whitened
+def _grain(power: np.ndarray, frequency: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Mean power of the plate's grain at the frequencies wanted: white noise under a Gaussian, read at the top."""
+    # Power of noise is exponential: its mean lies above its median by 1 / log 2.
+    lower, upper = (
+        max(float(np.median(power[(frequency >= a) & (frequency < b)])) / math.log(2.0), FLOOR) for a, b in GRAIN_BANDS
+    )
+    low, high = (0.5 * (a + b) for a, b in GRAIN_BANDS)
+    softness = min(max(math.log(lower / upper) / (high**2 - low**2), 0.0), (2.0 * math.pi * SOFTEST) ** 2)
+    grain: np.ndarray = lower * np.exp(softness * (low**2 - wanted**2))
+    return grain
 
 
-def _detail(rgb: FloatArray) -> FloatArray:
-    luma = np.maximum(rgb, 0.0) @ _LUMA
-    floor = 0.02 * max(float(np.median(luma)), 1e-6)
-    soft = cv2.GaussianBlur(luma.astype(np.float32), (0, 0), GRAIN_SIGMA)
-    logs = np.log(soft + np.float32(floor))
-    # Shading is the same in both, blurred or not: only detail tells.
-    broad = cv2.GaussianBlur(logs, (0, 0), max(BROAD * min(logs.shape), 2.0 * GRAIN_SIGMA))
-    return np.asarray(logs - broad, dtype=np.float32)
-
-
-def _tensor(detail: FloatArray, weight: FloatArray) -> np.ndarray:
-    """(2, 2) mean outer product of the gradient where there is weight."""
-    x = cv2.Sobel(detail, cv2.CV_32F, 1, 0, scale=0.125)
-    y = cv2.Sobel(detail, cv2.CV_32F, 0, 1, scale=0.125)
-    total = max(float(weight.sum()), 1e-9)
-    xx, xy, yy = (float((weight * a * b).sum(dtype=np.float64)) / total for a, b in ((x, x), (x, y), (y, y)))
-    return np.array([[xx, xy], [xy, yy]])
+def _power(rgb: FloatArray, window: FloatArray, *, broad: float) -> np.ndarray:
+    """Power spectrum of detail relative to its surroundings: in proportion to light, as blur is."""
+    luma = np.maximum(rgb, 0.0).astype(np.float64) @ _LUMA
+    middle = max(float(np.median(luma)), 1e-6)
+    luma, floor = np.minimum(luma, GLARE * middle), 0.05 * middle
+    detail = np.minimum(luma / (cv2.GaussianBlur(luma.astype(np.float32), (0, 0), broad) + floor), 4.0)
+    detail = (detail - float((detail * window).sum() / max(float(window.sum()), 1e-9))) * window
+    power: np.ndarray = np.abs(np.fft.rfft2(detail)) ** 2
+    return power
 
 
 def _line(blur: MotionBlur) -> FloatArray:

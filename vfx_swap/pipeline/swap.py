@@ -26,6 +26,9 @@ from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
 
 __all__ = ["CastFace", "swap_frame"]
 
+SOLID = 0.9
+"""Matte from which the face is what is seen; a swapper's may stay under 1 by rounding alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class CastFace:
@@ -103,7 +106,7 @@ def _is_whole(warp: Warp) -> bool:
 def _motion(before: Crop, after: Crop) -> Crop:
     """The plate's motion blur on the swapped face and its matte, where the plate has any."""
     plate, face = _finite(before.rgb), _finite(after.rgb)
-    blur = measure_motion_blur(plate, face, np.asarray(after.alpha >= 1.0, np.float32))
+    blur = measure_motion_blur(plate, face, np.asarray(after.alpha >= SOLID, np.float32))
     if blur.length_pixels < 1.0:
         return after
     alpha = blur_along(after.alpha, blur)
