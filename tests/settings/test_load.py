@@ -51,7 +51,7 @@ def test_a_minimal_shot_has_the_documented_defaults(folder: Path) -> None:
     shot = load(folder, GOOD)
     assert shot.schema_ == "vfx_swap/shot.1"
     assert (shot.frames, shot.colour_space, shot.missing, shot.engine) == ("", None, "error", "reprojection")
-    assert (shot.cast[0].strength, shot.cast[0].reshape) == (1.0, 0.5)
+    assert (shot.cast[0].strength, shot.cast[0].reshape) == (1.0, 0.6)
     assert shot.matte.holdout == ("hair",)
     assert (shot.matte.expand_pixels, shot.matte.feather) == (0.0, 0.05)
     assert (shot.lighting.match, shot.grain.match, shot.write.layers) == ("plate", "plate", ())

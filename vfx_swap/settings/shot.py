@@ -64,7 +64,7 @@ class Cast(Table):
     """Identity pack that goes in."""
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     """How much of the swap shows: 0 the plate, 1 the identity."""
-    reshape: float = Field(default=0.5, ge=0.0, le=1.0)
+    reshape: float = Field(default=0.6, ge=0.0, le=1.0)
     """How far eyes, brows and nose are pulled toward the identity's proportions: 0 not at all, 1 all the way. Outline
     and mouth stay the performer's, and no pixel of the plate is moved."""
 
