@@ -225,3 +225,30 @@ def test_without_an_interchange_role_the_error_names_it(tmp_path: Path) -> None:
     house = small(tmp_path, roles="scene_linear: half gain")
     with pytest.raises(ColourSpaceError, match="aces_interchange"):
         house.matrix(source="half gain", destination=LINEAR_REC709)
+
+
+def test_a_conversion_is_known_by_what_its_luts_hold(tmp_path: Path) -> None:
+    text = """ocio_profile_version: 2
+search_path: luts
+roles: {default: raw, scene_linear: lin}
+file_rules: [!<Rule> {name: Default, colorspace: default}]
+colorspaces:
+  - !<ColorSpace> {name: raw, isdata: true}
+  - !<ColorSpace> {name: lin, encoding: scene-linear}
+  - !<ColorSpace> {name: log, to_scene_reference: !<FileTransform> {src: log.spi1d}}
+"""
+    configs = []
+    for folder, middle in (("one", 0.5), ("same", 0.5), ("other", 0.25)):
+        luts = tmp_path / folder / "luts"
+        luts.mkdir(parents=True)
+        values = f"0.0\n{middle}\n1.0"
+        (luts / "log.spi1d").write_text(f"Version 1\nFrom 0.0 1.0\nLength 3\nComponents 1\n{{\n{values}\n}}\n")
+        (tmp_path / folder / "config.ocio").write_text(text)
+        configs.append(load_config(tmp_path / folder / "config.ocio"))
+    one, same, other = configs
+    assert one.digest == other.digest
+    known = [config.conversion_digest(source="log", destination="lin") for config in configs]
+    assert known[0] == known[1] != known[2]
+    assert known[0] != one.conversion_digest(source="lin", destination="log")
+    with pytest.raises(ColourSpaceError):
+        same.conversion_digest(source="log", destination="nothing")

@@ -28,7 +28,7 @@ from tests.pipeline.shot_fakes import (
     tools,
     write_exr,
 )
-from vfx_swap.colour.ocio import load_config
+from vfx_swap.colour.ocio import ColourConfig, load_config
 from vfx_swap.errors import (
     NoFaceError,
 )
@@ -169,6 +169,18 @@ def _other_ocio_config(folder: Path, shot: Shot) -> Any:
     return shot, tools(load_config=lambda: replace(load_config(), digest="another"))
 
 
+class _OtherLut(ColourConfig):
+    """The same text, another LUT behind it."""
+
+    def conversion_digest(self, *, source: str, destination: str) -> str:
+        return "another"
+
+
+def _other_lut(folder: Path, shot: Shot) -> Any:
+    config = load_config()
+    return shot, tools(load_config=lambda: _OtherLut(**vars(config)))
+
+
 def _other_name(folder: Path, shot: Shot) -> Any:
     for kind in ("render", "tracks"):  # as if moved by hand
         (folder / "out" / f"sh010.{kind}.json").rename(folder / "out" / f"sh020.{kind}.json")
@@ -176,7 +188,8 @@ def _other_name(folder: Path, shot: Shot) -> Any:
 
 
 @pytest.mark.parametrize(
-    "change", [_stronger, _other_identity, _other_model, _with_layers, _matte, _other_ocio_config, _other_name]
+    "change",
+    [_stronger, _other_identity, _other_model, _with_layers, _matte, _other_ocio_config, _other_lut, _other_name],
 )
 def test_what_changes_every_frame_renders_every_frame(tmp_path: Path, change: Any) -> None:
     shot = make_shot(tmp_path)
@@ -210,6 +223,45 @@ def test_an_edit_of_one_face_renders_every_frame_where_the_track_is_reshaped(tmp
     path = tmp_path / "out" / "sh010.tracks.json"
     path.write_text(path.read_text().replace('"points": [[', '"points": [[1', 1))
     assert render(shot).rendered == ALL
+
+
+def test_a_track_that_is_not_in_a_frame_still_has_its_layer_there(tmp_path: Path) -> None:
+    shot = make_shot(tmp_path, layers=("matte",))
+    shot = shot.model_copy(update={"cast": (shot.cast[0].model_copy(update={"position": "all"}),)})
+    render(shot)
+
+    def two(plate: Any, **more: Any) -> Tracks:
+        tracks = fake_analyse()(plate, **more)
+        late = {number: face for number, face in tracks.tracks[0].faces.items() if number > 3}
+        return replace(tracks, tracks=(*tracks.tracks, replace(tracks.tracks[0], id=2, faces=late)))
+
+    (tmp_path / "out" / "sh010.tracks.json").unlink()
+    assert render(shot, tools=tools(analyse=two)).rendered == ALL
+    for number in (1, 6):
+        channels = read_picture(tmp_path / "out" / f"swap.{number:04d}.exr").rgb_part.channels
+        assert {"matte.1.A", "matte.2.A"} <= set(channels)
+
+
+def test_what_stands_in_for_a_missing_frame_is_analysed_anew(tmp_path: Path) -> None:
+    shot = make_shot(tmp_path)
+    calls: list[int] = []
+    counted = tools(analyse=fake_analyse(calls=calls))
+    for missing in ("hold", "black"):  # nothing is missing: the tracks hold
+        render(shot.model_copy(update={"missing": missing}), tools=counted)
+    assert len(calls) == 1
+    (tmp_path / "plates" / "plate.0003.exr").unlink()
+    for expected, missing in ((2, "hold"), (2, "hold"), (3, "black"), (4, "hold")):
+        render(shot.model_copy(update={"missing": missing}), tools=counted)
+        assert len(calls) == expected
+
+
+def test_another_lut_is_analysed_anew(tmp_path: Path) -> None:
+    shot = make_shot(tmp_path)
+    calls: list[int] = []
+    render(shot, tools=tools(analyse=fake_analyse(calls=calls)))
+    config = load_config()
+    render(shot, tools=tools(analyse=fake_analyse(calls=calls), load_config=lambda: _OtherLut(**vars(config))))
+    assert len(calls) == 2
 
 
 def test_the_analyse_pass_sees_the_whole_shot_whatever_range_is_rendered(

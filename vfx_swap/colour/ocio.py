@@ -43,7 +43,7 @@ class ColourConfig:
     source: str
     """Where it came from: a path, or an `ocio://` name."""
     digest: str
-    """SHA-256 of the config's text, for render logs."""
+    """SHA-256 of the config's text, for render logs. LUT files are no part of it: see `conversion_digest`."""
     _config: Any = field(repr=False)
     _builtin: Any = field(repr=False)
 
@@ -141,6 +141,14 @@ class ColourConfig:
             total = step @ total
         matrix: np.ndarray = total
         return matrix
+
+    def conversion_digest(self, *, source: str, destination: str) -> str:
+        """What a conversion is known by: the same by whatever names and folders, another with another LUT.
+
+        Raises:
+            ColourSpaceError: an unknown space, or no way between the two.
+        """
+        return str(self._processor(source, destination).getCacheID())
 
     def near(self, name: str) -> tuple[str, ...]:
         """Up to three names of the config that look like one it does not know."""

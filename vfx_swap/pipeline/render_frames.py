@@ -151,7 +151,9 @@ _Write: TypeAlias = "Future[FrameRow | None]"
 def frame_digest(plan: RenderPlan, number: int) -> str:
     """SHA-256 of all that decides a frame's pixels and header beside the plate's picture."""
     faces = [_face_key(cast, number) for cast in plan.cast if number in cast.track.faces]
-    text = json.dumps([plan.base_digest, faces], separators=(",", ":"), ensure_ascii=True)
+    # A matte layer of every cast track is in every frame, its face seen or not.
+    mattes = [cast.track.id for cast in plan.cast] if "matte" in plan.shot.write.layers else []
+    text = json.dumps([plan.base_digest, faces, mattes], separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

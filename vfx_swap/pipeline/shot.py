@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vfx_swap import __version__
-from vfx_swap.colour.ocio import ColourConfig, load_config
+from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig, load_config
 from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, UnsupportedImageError
 from vfx_swap.geometry.shapes import neutral_shape
 from vfx_swap.io.outputs import Output, open_output
@@ -50,7 +50,7 @@ from vfx_swap.types import Identity
 
 __all__ = ["RENDER_REVISION", "OpenEngine", "ShotReport", "Tools", "render_shot", "track_plate"]
 
-RENDER_REVISION = 1
+RENDER_REVISION = 2
 """Part of every settings digest; raise it when a change gives other pixels from the same inputs."""
 RESUME = "Run the same command again to go on: frames already written are kept"
 
@@ -289,12 +289,17 @@ def _plan(
 
 
 def _base_digest(shot: Shot, engine: Engine, config: ColourConfig, plate: ShotPlate) -> str:
+    linear = config.scene_linear_for(plate.colour_space)
     extra = {
         "revision": str(RENDER_REVISION),
         "shot": shot.name,  # seeds the grain
         "engine": engine.id,
         "ocio": config.digest,
         "colour_space": plate.colour_space,
+        # By content: a config's text does not tell when a LUT that it names was changed.
+        "to_linear": config.conversion_digest(source=plate.colour_space, destination=linear),
+        "from_linear": config.conversion_digest(source=linear, destination=plate.colour_space),
+        "to_rec709": config.conversion_digest(source=linear, destination=LINEAR_REC709),
         **{f"model {name}": digest for name, digest in engine.digests.items()},
     }
     return settings_digest(shot, extra=extra)

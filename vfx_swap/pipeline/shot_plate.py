@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vfx_swap.colour.decide import decide_colour_space
-from vfx_swap.colour.ocio import ColourConfig
+from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.errors import FrameRangeError, InputError
 from vfx_swap.io.picture import Picture
 from vfx_swap.io.plates import MissingPolicy, Plate, open_plate
@@ -53,11 +54,19 @@ class ShotPlate:
     def fingerprint(self) -> str:
         """What the shot's frames are known by, to tell whether tracks still belong to them.
 
-        Size and 16 evenly spaced samples of 64 KiB of every file: a farm that renders a shot in a hundred
-        chunks cannot read the whole plate in each. The frames that are rendered are compared by all of
-        their pixels.
+        How models see them is part of it: colour conversions, and what stands in for missing frames. Of every
+        file, size and 16 evenly spaced samples of 64 KiB: a farm that renders a shot in a hundred chunks cannot
+        read the whole plate in each. The frames that are rendered are compared by all of their pixels.
         """
-        sha = hashlib.sha256(f"{self.colour_space}\n{format_frames(self.shot_frames)}\n".encode())
+        linear = self.config.scene_linear_for(self.colour_space)
+        seen = (
+            self.colour_space,
+            format_frames(self.shot_frames),
+            self.config.conversion_digest(source=self.colour_space, destination=linear),
+            self.config.conversion_digest(source=linear, destination=LINEAR_REC709),
+            self.plate.missing if set(self.shot_frames) - set(self.plate.existing) else "",
+        )
+        sha = hashlib.sha256(json.dumps(seen).encode())
         for path in dict.fromkeys(self.plate.path(number) for number in self.shot_frames):
             sha.update(_sampled(path))
         return sha.hexdigest()
