@@ -12,7 +12,7 @@ from vfx_swap.arrays import FloatArray, check_array
 
 __all__ = ["MotionBlur", "blur_along", "measure_motion_blur"]
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
+_LUMA = (0.2126, 0.7152, 0.0722)
 LEAST_AREA = 64 * 64
 """Pixels to compare; in fewer, noise passes for blur."""
 BROAD = 0.06
@@ -214,7 +214,8 @@ def _grain(power: np.ndarray, frequency: np.ndarray, wanted: np.ndarray) -> np.n
 
 def _power(rgb: FloatArray, window: FloatArray, *, broad: float) -> np.ndarray:
     """Power spectrum of detail relative to its surroundings: in proportion to light, as blur is."""
-    luma = np.maximum(rgb, 0.0).astype(np.float64) @ _LUMA
+    lit = np.maximum(rgb, 0.0).astype(np.float64)
+    luma = _LUMA[0] * lit[..., 0] + _LUMA[1] * lit[..., 1] + _LUMA[2] * lit[..., 2]
     middle = max(float(np.median(luma)), 1e-6)
     luma, floor = np.minimum(luma, GLARE * middle), 0.05 * middle
     detail = np.minimum(luma / (cv2.GaussianBlur(luma.astype(np.float32), (0, 0), broad) + floor), 4.0)
