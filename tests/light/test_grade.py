@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfx_swap.light.grade import light_gain, planckian_xy
+from vfx_swap.light.grade import grade, light_gain, planckian_xy
 from vfx_swap.light.harmonics import LUMA
 
 luma = np.asarray(LUMA)
@@ -82,3 +82,31 @@ def test_a_known_temperature_gives_its_white() -> None:
     whites = [to_709 @ [x / y, 1.0, (1 - x - y) / y] for x, y in ((0.4476, 0.4074), (0.3135, 0.3237))]
     ratio = whites[0] / whites[1]
     assert np.allclose(gain(mired=1e6 / 2856.0 - 1e6 / 6504.0), ratio / (luma @ ratio), atol=0.01)
+
+
+AP1_TO_709 = np.array(
+    [
+        [1.7050510, -0.6217921, -0.0832588],
+        [-0.1302564, 1.1408048, -0.0105483],
+        [-0.0240034, -0.1289690, 1.1529724],
+    ]
+)
+"""ACEScg to linear Rec.709 with the Bradford adaptation of ACES' white, rows rounded to sum to 1."""
+
+
+@pytest.mark.parametrize(("mired", "tint"), [(80.0, 0.0), (-60.0, 0.3), (0.0, -0.5)])
+def test_the_grade_is_the_same_light_in_any_primaries(mired: float, tint: float) -> None:
+    plate = np.random.default_rng(0).uniform(-0.1, 4.0, (7, 5, 3)).astype(np.float32)
+    factors = gain(1.0, mired, tint)
+    in_709 = plate.astype(np.float64) @ AP1_TO_709.T * factors
+    graded = grade(plate, gain=factors, to_rec709=AP1_TO_709)
+    assert graded.dtype == np.float32
+    assert np.allclose(graded @ AP1_TO_709.T, in_709, rtol=1e-5, atol=1e-5)
+    # The shortcut of factors on the plate's own channels is another light.
+    assert not np.allclose(graded, plate * factors, rtol=0.02)
+    assert np.array_equal(grade(plate, gain=factors), plate * factors.astype(np.float32))
+
+
+def test_stops_alone_are_exact_in_any_primaries() -> None:
+    plate = np.random.default_rng(0).uniform(-0.1, 4.0, (7, 5, 3)).astype(np.float32)
+    assert np.array_equal(grade(plate, gain=gain(2.0), to_rec709=AP1_TO_709), plate * np.float32(4.0))

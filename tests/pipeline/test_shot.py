@@ -20,6 +20,7 @@ from tests.pipeline.shot_fakes import (
     digests_of,
     fake_analyse,
     fake_engine,
+    fake_swap,
     leftovers,
     make_identity,
     make_shot,
@@ -28,7 +29,7 @@ from tests.pipeline.shot_fakes import (
     tools,
     write_exr,
 )
-from vfx_swap.colour.ocio import ColourConfig, load_config
+from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig, load_config
 from vfx_swap.errors import (
     NoFaceError,
 )
@@ -67,6 +68,19 @@ def test_pixels_outside_the_matte_are_the_plates_and_inside_the_swappers(tmp_pat
     rest = np.ones(plate.shape[:2], bool)
     rest[box] = False
     assert np.array_equal(out[rest].view(np.uint16), plate[rest].view(np.uint16))
+
+
+def test_every_face_comes_with_the_way_to_rec709(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def look(frame: Any, cast: Any, **more: Any) -> Any:
+        seen.extend(one.to_rec709 for one in cast)
+        return fake_swap(frame, cast, **more)
+
+    render(make_shot(tmp_path), tools=tools(swap_frame=look))
+    wanted = load_config().matrix(source="ACEScg", destination=LINEAR_REC709)
+    assert len(seen) == len(ALL)
+    assert all(np.array_equal(one, wanted) for one in seen)
 
 
 def test_the_header_says_what_made_the_frame_and_nothing_of_day_or_machine(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tests.models import faces
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
 from vfx_swap.comp.motion import MotionBlur, blur_along, measure_motion_blur
+from vfx_swap.light.grade import light_gain
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.models.reprojection.swapper import ReprojectionOptions, ReprojectionSwapper
 from vfx_swap.models.reprojection.texture import build_texture
@@ -222,6 +223,18 @@ def test_light_settings_grade_the_face_alone() -> None:
     for result in (lit, warm):
         check(result, source)
         assert np.array_equal(result.matte, plain.matte)
+
+
+def test_light_settings_are_of_rec709_in_a_plate_of_other_primaries() -> None:
+    config, face = load_config(), face_at(30.0, 22.0, 30.0)
+    to_709 = config.matrix(source="ACEScg", destination=LINEAR_REC709)
+    lighting = Lighting(temperature_mired=60.0, tint=0.2)
+    in_709 = np.array([0.3, 0.5, 0.7])
+    colour = np.linalg.inv(to_709) @ in_709
+    one = replace(cast(0, face, Painter(colour=(colour[0], colour[1], colour[2]))), to_rec709=to_709)
+    result = swap_frame(frame(plate(bad=False)), [one], shot=shot(lighting=lighting), want_patch=False)
+    wanted = in_709 * light_gain(exposure_stops=0.0, temperature_mired=60.0, tint=0.2)
+    assert np.allclose(to_709 @ result.frame.rgb[22, 30], wanted, rtol=1e-5)
 
 
 def test_a_grown_matte_shows_the_face_as_lit_and_a_shrunk_one_less_of_it() -> None:

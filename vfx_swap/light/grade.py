@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["light_gain", "planckian_xy"]
+from vfx_swap.arrays import FloatArray
+
+__all__ = ["grade", "light_gain", "planckian_xy"]
 
 NEUTRAL_MIRED = 1e6 / 6504.0
 """The daylight that Rec.709's white stands for, as a temperature."""
@@ -57,6 +59,27 @@ def light_gain(*, exposure_stops: float, temperature_mired: float, tint: float) 
     gain = gain / float(_LUMA @ gain) if temperature_mired != 0.0 or tint != 0.0 else gain
     scaled: np.ndarray = gain * 2.0**exposure_stops
     return scaled
+
+
+def grade(rgb: FloatArray, *, gain: np.ndarray, to_rec709: np.ndarray | None = None) -> FloatArray:
+    """Scene-linear values in any primaries under factors of linear Rec.709, as `light_gain` gives them.
+
+    A factor that is the same for all three is the same in any primaries, and is applied as it is.
+
+    Args:
+        rgb: (..., 3), unbounded.
+        gain: (3,).
+        to_rec709: (3, 3) from the values' primaries to those of Rec.709; None: they are Rec.709.
+
+    Returns:
+        (..., 3) float32.
+    """
+    if to_rec709 is None or gain[0] == gain[1] == gain[2]:
+        return np.asarray(rgb * gain.astype(np.float32), dtype=np.float32)
+    matrix = (np.linalg.inv(to_rec709) @ (gain[:, None] * to_rec709)).astype(np.float32)
+    # Term by term: BLAS may sum otherwise on another number of threads.
+    parts = [row[0] * rgb[..., 0] + row[1] * rgb[..., 1] + row[2] * rgb[..., 2] for row in matrix]
+    return np.stack(parts, axis=-1)
 
 
 def _white(mired: float) -> np.ndarray:

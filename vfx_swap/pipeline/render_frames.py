@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.colour.ocio import LINEAR_REC709
 from vfx_swap.errors import (
     CannotRunError,
     DiskFullError,
@@ -279,6 +280,7 @@ def _swap_and_write(plan: RenderPlan, number: int, reading: Future[_Read], write
 def _swap(plan: RenderPlan, number: int, read: _Read) -> _Swapped:
     start = time.perf_counter()
     frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space)
+    to_rec709 = plan.config.matrix(source=frame.colour_space, destination=LINEAR_REC709)
     cast = [
         CastFace(
             track_id=one.track.id,
@@ -286,6 +288,7 @@ def _swap(plan: RenderPlan, number: int, read: _Read) -> _Swapped:
             swapper=one.swapper,
             prepared=one.prepared,
             strength=one.strength,
+            to_rec709=to_rec709,
         )
         for one in plan.cast
         if number in one.track.faces

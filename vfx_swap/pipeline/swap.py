@@ -19,7 +19,7 @@ from vfx_swap.comp.matte import expand_matte
 from vfx_swap.comp.motion import blur_along, measure_motion_blur
 from vfx_swap.comp.over import comp_increment, comp_over
 from vfx_swap.geometry.warps import cut_crop, footprint, increment_crop, lay_back
-from vfx_swap.light.grade import light_gain
+from vfx_swap.light.grade import grade, light_gain
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.settings import Lighting, Shot
 from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
@@ -41,6 +41,8 @@ class CastFace:
     prepared: Any
     strength: float
     """0 the plate, 1 the identity."""
+    to_rec709: np.ndarray | None = None
+    """(3, 3) from the plate's linear primaries to Rec.709, in which the shot's light is stated; None: they are that."""
 
 
 def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch: bool) -> SwapResult:
@@ -64,7 +66,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         )
         after = one.swapper.swap(before, one.face, one.prepared)
         after = _motion(before, after)
-        after = _light(before, after, shot.lighting)
+        after = _light(before, after, shot.lighting, to_rec709=one.to_rec709)
         if shot.grain.match == "plate":
             after = _grain(before, after, seed=_seed(shot.name, frame.number, one.track_id))
 
@@ -127,7 +129,7 @@ def _painted(before: Crop, after: Crop) -> np.ndarray:
     return painted
 
 
-def _light(before: Crop, after: Crop, lighting: Lighting) -> Crop:
+def _light(before: Crop, after: Crop, lighting: Lighting, *, to_rec709: np.ndarray | None) -> Crop:
     """The shot's exposure, temperature and tint on the swapped face."""
     gain = light_gain(
         exposure_stops=lighting.exposure_stops,
@@ -136,7 +138,8 @@ def _light(before: Crop, after: Crop, lighting: Lighting) -> Crop:
     )
     if np.array_equal(gain, np.ones(3)):
         return after
-    lit = np.where(_painted(before, after), after.rgb * gain.astype(np.float32), after.rgb)
+    with np.errstate(invalid="ignore", over="ignore"):
+        lit = np.where(_painted(before, after), grade(after.rgb, gain=gain, to_rec709=to_rec709), after.rgb)
     return replace(after, rgb=np.asarray(lit, np.float32))
 
 
@@ -155,7 +158,10 @@ def _grain(before: Crop, after: Crop, *, seed: int) -> Crop:
     # A hot pixel is no grain, and would be blurred into what is alike.
     plate = np.minimum(plate, np.float32(8.0 * middle))
     wanted = measure_grain(plate, alike.astype(np.float32))
-    present = measure_grain(face, after.alpha)
+    # Pores and creases of the face pass for grain: at least half of what is wanted is laid on.
+    read = measure_grain(face, after.alpha)
+    most = 0.5 * float(np.trace(wanted.covariance)) / max(float(np.trace(read.covariance)), 1e-18)
+    present = replace(read, covariance=read.covariance * min(1.0, most))
     grained = add_grain(face, wanted=wanted, present=present, seed=seed)
     rgb = np.where(_painted(before, after), grained, after.rgb)
     return replace(after, rgb=np.asarray(rgb, np.float32))
