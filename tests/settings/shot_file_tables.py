@@ -37,12 +37,17 @@ def tables() -> str:
 def _table(title: str, model: type[BaseModel]) -> str:
     about = (model.__doc__ or "").strip()
     rows = [
-        f"| `{field.alias or name}` | {_kind(field)} | {_default(field)} | {field.description} |"
+        f"| `{field.alias or name}` | {_kind(field)} | {_default(field)} | {_line(field.description)} |"
         for name, field in model.model_fields.items()
         if table_of(field) is None
     ]
     head = [f"## {title}", "", about, "", "| key | type and range | default | meaning |", "| --- | --- | --- | --- |"]
     return "\n".join([*head, *rows])
+
+
+def _line(text: str | None) -> str:
+    """On one line: a row of a table cannot be broken."""
+    return " ".join((text or "").split())
 
 
 def _kind(field: FieldInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ class DemoReport:
             f"  plate          {self.plate}",
             f"  swap           {self.output}",
             f"  tracks, log    {self.tracks}, {self.log.name}",
-            f"  again          vfx-swap render {self.shot_file}",
+            f"  again          vfx-swap render {shlex.quote(str(self.shot_file))}",
         ]
         return "\n".join(rows)
 

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 from vfx_swap.colour.display import to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
-from vfx_swap.errors import CancelledError
+from vfx_swap.errors import CancelledError, TracksError
 from vfx_swap.models.default import FACE_ARCHITECTURES, FaceModels
 from vfx_swap.models.registry import load_registry
 from vfx_swap.pipeline.analyse import AnalyseSettings, analyse, display_for, read_each
@@ -105,7 +105,7 @@ def shot_tracks(
         analyse_with: the analyse pass; None: `analyse_plate`.
 
     Raises:
-        TracksError: the file on disk is no tracks file.
+        TracksError: the file on disk is no tracks file, or one edited by hand that is of other frames.
         CancelledError: stopped; nothing was written.
         CannotRunError: a model cannot run.
         OutputError: the tracks cannot be written.
@@ -119,12 +119,15 @@ def shot_tracks(
                 edited = ", with its edits" if tracks.edited else ""
                 progress(ProgressEvent("analyse", "note", message=f"tracks reused{edited}: {path}"))
                 return tracks
+            if tracks.edited:
+                raise TracksError(
+                    "this tracks file was edited by hand, but the plate, its frames or the models have changed since",
+                    where=path,
+                    mend="Put them back, or move the file away to analyse again without the edits",
+                )
         run = analyse_plate if analyse_with is None else analyse_with
         made = run(plate, models=models(), progress=progress, cancelled=cancelled, settings=settings)
-        kept = save_tracks(replace(made, plate_digest=known, settings_digest=wanted), path)
-        if kept is not None:
-            message = f"the plate or the models changed: new tracks were made, your edited ones are kept as {kept}"
-            progress(ProgressEvent("analyse", "warning", message=message))
+        save_tracks(replace(made, plate_digest=known, settings_digest=wanted), path)
         # Read back: what is rendered now and what another chunk renders from the file are the same bits.
         return load_tracks(path)
 

@@ -34,7 +34,11 @@ def check_values(values: Values, *, engines: Collection[str], knows_colour_space
     yield from _check_engine(values.get("engine"), engines)
     space = values.get("colour_space")
     if isinstance(space, str) and space and knows_colour_space is not None and not knows_colour_space(space):
-        yield Problem("colour_space", f"the OCIO config has no colour space {shorten(space)}", "See `vfx-swap doctor`")
+        yield Problem(
+            "colour_space",
+            f"the OCIO config has no colour space {shorten(space)}",
+            "Use a name or alias of the config, such as ACEScg, lin_rec709_scene or srgb_rec709_scene",
+        )
     for key, what, mend in refused_later(values):
         yield Problem(key, what, mend)
 

@@ -63,7 +63,7 @@ class Cast(Table):
     identity: Text
     """Identity pack that goes in."""
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
-    """How much of the swap shows: 0 the plate, 1 the identity."""
+    """How much of the swap shows: 0 the plate, 1 the identity. The matte written is multiplied by it."""
     reshape: float = Field(default=0.6, ge=0.0, le=1.0)
     """How far eyes, brows and nose are pulled toward the identity's proportions: 0 not at all, 1 all the way. Outline
     and mouth stay the performer's, and no pixel of the plate is moved."""
@@ -116,7 +116,7 @@ class Matte(Table):
     feather: float = Field(default=0.05, ge=0.0, le=0.5)
     """Width of the soft edge as a fraction of face height."""
     holdout: Annotated[tuple[Holdout, ...], Field(strict=False)] = ("hair",)
-    """What stays the plate's when it lies over the face."""
+    """What stays the plate's when it lies over the face; a list given here stands alone: name `hair` too."""
 
 
 class Write(Table):
