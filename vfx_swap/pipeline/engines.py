@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vfx_swap.colour.ocio import ColourConfig
-from vfx_swap.errors import UsageError
+from vfx_swap.errors import Problem, SettingsError, UsageError
 from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.models.registry import load_registry
 from vfx_swap.models.weights import model_folders, verified_files
 from vfx_swap.pipeline.identity import TextureBuilder
 from vfx_swap.settings import Cast, Shot
+from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.load import ENGINES
 
 __all__ = ["Engine", "open_engine", "texture_builder"]
@@ -37,9 +38,13 @@ def open_engine(shot: Shot, *, config: ColourConfig) -> Engine:
     """The engine that a shot names.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or the shot asks for what no engine can do yet.
         CannotRunError: a model file or a device is missing.
     """
+    # A shot file is refused when it is read; a Shot made in Python comes here first.
+    later = [Problem(key, what, mend) for key, what, mend in refused_later(shot.model_dump())]
+    if later:
+        raise SettingsError(later, where=shot.name)
     if shot.engine == "reprojection":
         return _reprojection(shot, config=config)
     raise UsageError(f"no engine is called {shot.engine!r}", mend=f"Choose one of: {', '.join(ENGINES)}")
