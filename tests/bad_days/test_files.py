@@ -107,6 +107,23 @@ def test_a_hand_edited_tracks_file_is_used_and_a_spoilt_one_named_and_kept(
     assert rendered(out) == usual
 
 
+def test_tracks_edited_by_hand_are_never_replaced(sitters: Sitters, clean: CleanShot, tmp_path: Path) -> None:
+    out, tracks = tmp_path / "out", tmp_path / "out" / "swap.tracks.json"
+    assert swap(clean, sitters, out).code == 0
+
+    def move(document: dict[str, Any]) -> None:
+        for face in document["tracks"][0]["faces"]:
+            face["points"] = [[x + 4.0, y, z] for x, y, z in face["points"]]
+
+    text = edited(tracks, move)
+    other = clean.plate.replace("####", "0002")
+    outcome = vfx("swap", "--plate", other, "--out", out / "swap.exr", "--identity", sitters.hopper)
+    assert (outcome.code, outcome.last["kind"]) == (2, "TracksError")
+    assert "edited by hand" in outcome.last["what"]
+    assert "move the file away" in outcome.last["mend"]
+    assert tracks.read_text(encoding="utf-8") == text
+
+
 @pytest.mark.parametrize("content", [None, "not: [yaml", "ocio_profile_version: 99\n"], ids=["none", "yaml", "version"])
 def test_a_broken_ocio_config_is_named_by_every_command_that_needs_it(
     sitters: Sitters, clean: CleanShot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
