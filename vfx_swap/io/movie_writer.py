@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -106,13 +106,19 @@ class MovieWriter:
         self.warnings: list[str] = []
         """What of the plate's sound and tags could not be carried."""
         self._stack = ExitStack()
-        try:
+        with self._whole_or_none():
             temporary = self._stack.enter_context(atomic_write(self.path))
             # FFmpeg takes `name:` at the start of a path for a protocol; an absolute path has none.
             self._container: Any = av.open(str(temporary.absolute()), "w", format=self.path.suffix[1:].lower())
             self._stream: Any = self._add_video(first, plate)
             self._audio = _Audio(self, plate, from_start=from_start)
             self._carry_metadata(plate, from_start=from_start)
+
+    @contextmanager
+    def _whole_or_none(self) -> Iterator[None]:
+        """Whatever goes wrong inside leaves nothing behind."""
+        try:
+            yield
         except (OSError, ValueError) as error:
             self.abort()
             raise self._error(error) from error
@@ -198,19 +204,13 @@ class MovieWriter:
             self.abort()
             return
         end = self._start + self._last_pts * Fraction(self._stream.codec_context.time_base) + 1 / self._fps
-        try:
+        with self._whole_or_none():
             for packet in self._stream.encode(None):
                 self._container.mux(packet)
             self._audio.feed(self, end)
             self._audio.close()
             self._container.close()
             self._stack.close()
-        except (OSError, ValueError) as error:
-            self.abort()
-            raise self._error(error) from error
-        except BaseException:
-            self.abort()
-            raise
 
     def abort(self) -> None:
         """Leave nothing behind."""
