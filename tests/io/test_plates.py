@@ -131,7 +131,6 @@ def test_a_sequence_out(tmp_path: Path) -> None:
     plate = open_plate(sequence(tmp_path, (1001, 1002)))
     with open_output(tmp_path / "new" / "deep" / "o.%04d.exr", plate=plate) as output:
         assert not output.is_movie
-        assert output.takes_layers
         for frame in plate.frames:
             put(output, frame, plate.read(frame))
         assert output.path(1001).name == "o.1001.exr"

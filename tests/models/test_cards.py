@@ -25,13 +25,6 @@ def test_no_card_uses_the_68_point_predictor() -> None:
     assert not any("68" in file.name for card in read_cards(card_folder()) for file in card.file)
 
 
-def test_roles_are_looked_up(table: dict[str, Any]) -> None:
-    card = card_from_table(table)
-    assert card.file_for("predictor").name == "shape_predictor_5_face_landmarks.dat"
-    with pytest.raises(ModelMissingError, match="role 'graph'"):
-        card.file_for("graph")
-
-
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [

@@ -257,8 +257,3 @@ def test_a_folder_in_its_place_is_no_target(tmp_path: Path) -> None:
 def test_a_track_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(TracksError, match=r"no track 7.*Tracks there are: 1, 2"):
         made().track(7)
-
-
-def test_faces_of_a_frame() -> None:
-    assert sorted(made().faces_at(1002)) == [1, 2]
-    assert made().faces_at(1004) == {}

@@ -58,11 +58,6 @@ class Output:
         return self.pattern.kind == "movie"
 
     @property
-    def takes_layers(self) -> bool:
-        """True for EXR."""
-        return self.pattern.extension == ".exr"
-
-    @property
     def takes_float(self) -> bool:
         """True where light above white is held: EXR and TIFF."""
         return WRITE_FORMATS.get(self.pattern.extension) in FLOAT_FORMATS

@@ -144,18 +144,6 @@ class Card(_Table):
             raise ValueError("a recogniser's card needs an [embedding] table")
         return self
 
-    def file_for(self, role: str) -> CardFile:
-        """The file of a role.
-
-        Raises:
-            ModelMissingError: the card names none.
-        """
-        for file in self.file:
-            if file.role == role:
-                return file
-        roles = ", ".join(file.role for file in self.file) or "none"
-        raise ModelMissingError(f"the card {self.id!r} has no file of role {role!r} (it has {roles})")
-
 
 def card_folder() -> Path:
     """Where the cards lie: in the installed package, else beside it in a source checkout."""

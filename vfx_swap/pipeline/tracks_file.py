@@ -82,10 +82,6 @@ class Tracks:
         there = ", ".join(map(str, self.ids)) or "none"
         raise TracksError(f"there is no track {track_id}", where=self.plate or None, mend=f"Tracks there are: {there}")
 
-    def faces_at(self, frame: int) -> Mapping[int, Face]:
-        """Track id -> face, for the faces in a frame."""
-        return {track.id: track.faces[frame] for track in self.tracks if frame in track.faces}
-
 
 def tracks_are_current(tracks: Tracks, *, plate_digest: str, settings_digest: str) -> bool:
     """True while plate and analyse settings are those the tracks were made from; edits by hand do not matter."""
