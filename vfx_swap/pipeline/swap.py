@@ -22,7 +22,7 @@ from vfx_swap.geometry.warps import cut_crop, footprint, increment_crop, lay_bac
 from vfx_swap.light.grade import grade, light_gain
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.settings import Lighting, Shot
-from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
+from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp
 
 __all__ = ["CastFace", "swap_frame"]
 
@@ -72,10 +72,12 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
 
         part = footprint(before.warp, window)
         at = part.slices(window)
-        _, alpha = lay_back(after, data_window=part)
+        # A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
+        exact = _is_whole(before.warp)
+        face, alpha = lay_back(after if exact else increment_crop(before, after), data_window=part)
         matte = expand_matte(alpha, shot.matte.expand_pixels) * np.float32(one.strength)
         rgb = rgb.copy()
-        rgb[at] = _comp(rgb[at], before, after, matte, part=part)
+        rgb[at] = (comp_over if exact else comp_increment)(np.ascontiguousarray(rgb[at]), face, matte)
 
         whole = np.zeros_like(union)
         whole[at] = matte
@@ -87,17 +89,6 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         track_mattes=mattes,
         patch=_patch(frame.rgb, rgb, union) if want_patch else None,
     )
-
-
-def _comp(plate: FloatArray, before: Crop, after: Crop, matte: FloatArray, *, part: Window) -> FloatArray:
-    """The face over a part of the plate.
-
-    A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
-    """
-    plate = np.ascontiguousarray(plate)
-    if _is_whole(before.warp):
-        return comp_over(plate, lay_back(after, data_window=part)[0], matte)
-    return comp_increment(plate, lay_back(increment_crop(before, after), data_window=part)[0], matte)
 
 
 def _is_whole(warp: Warp) -> bool:

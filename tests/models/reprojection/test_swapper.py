@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import cv2
@@ -39,7 +40,9 @@ def as_hopper(swapper: ReprojectionSwapper, hopper: Sitter, hopper_texture: Skin
 
 
 def with_options(swapper: ReprojectionSwapper, options: ReprojectionOptions) -> ReprojectionSwapper:
-    return ReprojectionSwapper(mesh=swapper._mesh, config=swapper._config, options=options)
+    other = copy.copy(swapper)  # the atlas, which takes long to make, is shared
+    other.options = options
+    return other
 
 
 def cut(swapper: ReprojectionSwapper, rgb: FloatArray, face: Face, space: str = LINEAR_REC709) -> Crop:

@@ -111,7 +111,6 @@ class ReprojectionSwapper:
         """
         self.options = options
         self._config = config
-        self._mesh = mesh
         self._atlas: Atlas = atlas_for(mesh, size=LIGHT_SIZE)
 
     def prepare(
