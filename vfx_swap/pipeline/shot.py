@@ -50,7 +50,7 @@ from vfx_swap.types import Identity
 
 __all__ = ["RENDER_REVISION", "OpenEngine", "ShotReport", "Tools", "render_shot", "track_plate"]
 
-RENDER_REVISION = 2
+RENDER_REVISION = 3
 """Part of every settings digest; raise it when a change gives other pixels from the same inputs."""
 RESUME = "Run the same command again to go on: frames already written are kept"
 
