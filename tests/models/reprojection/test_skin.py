@@ -8,15 +8,8 @@ from tests.models.faces import Sitter
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.sample import sample
 from vfx_swap.models.reprojection.atlas import Atlas
-from vfx_swap.models.reprojection.skin import (
-    SkinFit,
-    blur,
-    feature_guard,
-    fit_skin,
-    grow,
-    smoothstep,
-    spectacle_rims,
-)
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
+from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 
 
 def fitted(sitter: Sitter, atlas: Atlas, *, rgb: FloatArray | None = None) -> SkinFit:
@@ -92,7 +85,7 @@ def test_growing_is_a_square_of_the_radius() -> None:
 
 
 def test_features_are_guarded(atlas: Atlas) -> None:
-    guard = feature_guard(atlas)
+    guard = atlas.regions["guard"]
     for name in ("eyes", "brows", "lips"):
         assert guard[atlas.regions[name] > 0.9].min() > 0.9
     size = atlas.size

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LOOPS, FineMesh, subdivide
 from vfx_swap.geometry.raster import Raster, rasterise
+from vfx_swap.models.reprojection.soft import blur
 
 __all__ = ["Atlas", "make_atlas"]
 
 REGION_SOFTNESS = 0.006
 """Standard deviation of a region's edge, as a fraction of the atlas' side (about 1 % of face height)."""
+FEATURES = ("eyes", "brows", "lips", "nostrils")
+"""Regions that the guard is made of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,8 @@ class Atlas:
         raster: the texels the mesh covers.
         regions: name of a loop group -> (size, size) float32, 0 to 1 with soft edges: `eyes`, `brows`,
             `lips`, `mouth` (inside the lips), `nostrils`; and `edge`, 0 at the mesh's border rising to 1
-            at 0.12 face heights inside it, and `depth`, which rises to 1 at 0.48.
+            at 0.12 face heights inside it, and `depth`, which rises to 1 at 0.48; and `guard`, 1 on and around
+            eyes, brows, lips and nostrils, which are not skin and yet the face.
         loops: name of a loop of landmarks -> (n, 2) float32 UV, v down.
     """
 
@@ -81,6 +85,9 @@ def _regions(uv: FloatArray, size: int) -> dict[str, FloatArray]:
         "nostrils": ("nostrils",),
     }
     out = {name: _filled(uv, loops, size, REGION_SOFTNESS) for name, loops in groups.items()}
+    features = sum((out[name] for name in FEATURES), np.zeros((size, size), np.float32))
+    soft = blur(np.asarray(features, dtype=np.float32), 0.008 * size)
+    out["guard"] = np.asarray(np.clip(soft * 2.5, 0.0, 1.0), dtype=np.float32)
     face = _filled(uv, ("face",), size, 0.0)
     distance = cv2.distanceTransform((face > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # The mesh spans 0.85 of the atlas in height, so 0.12 face heights are about 0.1 of its side.

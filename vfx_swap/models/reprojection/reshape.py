@@ -16,7 +16,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LOOPS, SKIN_LANDMARKS
 from vfx_swap.geometry.shapes import fit_shape
 from vfx_swap.models.reprojection.eyes import IRISES
-from vfx_swap.models.reprojection.skin import smoothstep
+from vfx_swap.models.reprojection.soft import smoothstep
 
 __all__ = ["Proportions", "compare_proportions", "reshaped_points"]
 

@@ -10,15 +10,13 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.light.harmonics import LUMA, HarmonicLight, fit_light
 from vfx_swap.models.reprojection.atlas import Atlas
+from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 
-__all__ = ["SkinFit", "blur", "feature_guard", "fit_skin", "grow", "smoothstep", "spectacle_rims"]
+__all__ = ["SkinFit", "fit_skin", "spectacle_rims"]
 
-FEATURES = ("eyes", "brows", "lips", "nostrils")
 SPREAD_LEAST = (0.06, 0.08, 0.15)
 SPREAD_MOST = (0.12, 0.20, 0.30)
 """Bounds on the robust spread of skin in log R/G, log B/G and log luminance."""
-WIDE = 4.0
-"""Pixels of sigma that a reduced blur keeps."""
 OUTLIER = 4.5
 """Distance, in spreads, at which a sample is skin with a probability of one half."""
 BLACK = -4.5
@@ -50,36 +48,6 @@ class SkinFit:
     """(k, 3) signed, in spreads: log R/G, log B/G, log luminance."""
 
 
-def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
-    """0 below `low`, 1 above `high`, a cubic between."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float32)
-
-
-def blur(picture: FloatArray, sigma: float) -> FloatArray:
-    """Gaussian blur; `sigma` in pixels. Wide blurs are made at reduced size: the result is as smooth."""
-    factor = int(sigma // WIDE)
-    if factor < 2:
-        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.float32)
-    height, width = picture.shape[:2]
-    small = cv2.resize(picture, (-(-width // factor), -(-height // factor)), interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(small, (0, 0), sigma / factor)
-    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-
-
-def grow(region: FloatArray, radius: float) -> FloatArray:
-    """A region (0 to 1) grown by `radius` pixels, by a square brush."""
-    side = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.dilate(region, np.ones((side, side), np.uint8)), dtype=np.float32)
-
-
-def feature_guard(atlas: Atlas) -> FloatArray:
-    """(size, size) 1 on and around eyes, brows, lips and nostrils, which are not skin and yet the face."""
-    total = sum((atlas.regions[name] for name in FEATURES), np.zeros((atlas.size, atlas.size), np.float32))
-    soft = blur(np.asarray(total, dtype=np.float32), 0.008 * atlas.size)
-    return np.asarray(np.clip(soft * 2.5, 0.0, 1.0), dtype=np.float32)
-
-
 def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: Atlas, *, rounds: int = 3) -> SkinFit:
     """Fit light to a face's skin and grade every texel against it.
 
@@ -91,8 +59,7 @@ def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: At
         rounds: of fit and regrade.
     """
     colour = np.maximum(rgb, 1e-4)
-    rows, columns = atlas.raster.rows, atlas.raster.columns
-    trusted = (1.0 - feature_guard(atlas)[rows, columns]) * smoothstep(facing, 0.3, 0.6) * (atlas.region("edge") > 0.2)
+    trusted = (1.0 - atlas.region("guard")) * smoothstep(facing, 0.3, 0.6) * (atlas.region("edge") > 0.2)
     if float(trusted.sum()) <= 0.0:
         trusted = np.maximum(atlas.region("edge"), np.float32(1e-3))
     weight = np.asarray(trusted, dtype=np.float32)

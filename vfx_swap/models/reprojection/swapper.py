@@ -24,15 +24,8 @@ from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
 from vfx_swap.models.reprojection.reshape import Proportions, compare_proportions, reshaped_points
-from vfx_swap.models.reprojection.skin import (
-    SkinFit,
-    blur,
-    feature_guard,
-    fit_skin,
-    grow,
-    smoothstep,
-    spectacle_rims,
-)
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
+from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
 from vfx_swap.types import Crop, Face, Identity, Warp
 
@@ -204,7 +197,7 @@ class ReprojectionSwapper:
         relit = np.maximum(prepared.texture_small * shade, 1e-4)
         left_over = np.clip(np.log(np.maximum(atlas.picture(shown), 1e-4) / relit), -0.7, 0.7)
         weight = atlas.picture(fit.skin * smoothstep(facing, 0.2, 0.5)) * prepared.coverage * (1.0 - rims)
-        weight = np.asarray(weight * (1.0 - feature_guard(atlas)) * (atlas.regions["edge"] > 0.05), dtype=np.float32)
+        weight = np.asarray(weight * (1.0 - atlas.regions["guard"]) * (atlas.regions["edge"] > 0.05), dtype=np.float32)
         sigma = RESIDUAL_SIGMA * atlas.size
         total = blur(weight, sigma)
         smooth = blur(left_over * weight[..., None], sigma) / np.maximum(total, 1e-4)[..., None]
@@ -229,7 +222,7 @@ class ReprojectionSwapper:
         if options.holdout_hair:
             middle = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.28, 0.34)
             skin = blur(atlas.picture(seen.fit.skin), 0.006 * size)
-            hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - feature_guard(atlas)) * (1.0 - middle)
+            hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
             hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
         coverage = prepared.coverage
         rims = np.clip(blur(grow(seen.rims, 0.010 * size), 0.006 * size) * 1.5, 0.0, 1.0)

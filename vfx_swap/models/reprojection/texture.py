@@ -19,15 +19,8 @@ from vfx_swap.geometry.sample import sample
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas, make_atlas
-from vfx_swap.models.reprojection.skin import (
-    SkinFit,
-    blur,
-    feature_guard,
-    fit_skin,
-    grow,
-    smoothstep,
-    spectacle_rims,
-)
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
+from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.types import Reference, SkinTexture
 
 __all__ = ["TEXTURE_SIZE", "atlas_for", "build_texture", "frontal_reference"]
@@ -185,7 +178,7 @@ def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
     size = atlas.size
     row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
     core = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.24, 0.29)
-    guard = feature_guard(atlas)
+    guard = atlas.regions["guard"]
     probable = atlas.picture(fit.skin)
     skin = blur(probable, 0.004 * size)
     # A wrinkle is thin: where nothing at all is skin something lies before the face, its features too.
@@ -224,7 +217,7 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
         luminance > HIGHLIGHT, HIGHLIGHT + 0.2 * np.tanh((luminance - HIGHLIGHT) / 0.2), luminance
     ).astype(np.float32)
     fine = luminance - _masked_blur(luminance[..., None], trust, 0.02 * size)[..., 0]
-    bare = (trust > 0.9) & (feature_guard(atlas) < 0.05)
+    bare = (trust > 0.9) & (atlas.regions["guard"] < 0.05)
     spread = 1.4826 * float(np.median(np.abs(fine[bare]))) if bare.any() else DETAIL_TARGET
     gain = float(np.clip((DETAIL_TARGET / max(spread, 1e-3)) ** 0.5, 0.75, 1.35))
     luminance = luminance + np.float32(gain - 1.0) * fine
@@ -255,7 +248,7 @@ def _fill(relative: FloatArray, trust: FloatArray, atlas: Atlas) -> FloatArray:
     """Texels without trust, from the mirrored side, then from their surroundings, finest first."""
     size = atlas.size
     mirrored, mirrored_trust = relative[:, ::-1], trust[:, ::-1] * 0.999
-    use_mirror = (1.0 - trust) * smoothstep(mirrored_trust, 0.5, 1.0) * (1.0 - feature_guard(atlas))
+    use_mirror = (1.0 - trust) * smoothstep(mirrored_trust, 0.5, 1.0) * (1.0 - atlas.regions["guard"])
     total = relative * trust[..., None] + mirrored * use_mirror[..., None]
     cover = trust + use_mirror
     eyes = np.clip(blur(atlas.regions["eyes"], 0.006 * size) * 3.0, 0.0, 1.0)

@@ -1,0 +1,36 @@
+"""Soft edges: blurs, grown regions and smooth steps, as pictures in UV and in plates need them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+
+__all__ = ["blur", "grow", "smoothstep"]
+
+WIDE = 4.0
+"""Pixels of sigma that a reduced blur keeps."""
+
+
+def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
+    """0 below `low`, 1 above `high`, a cubic between."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float32)
+
+
+def blur(picture: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian blur; `sigma` in pixels. Wide blurs are made at reduced size: the result is as smooth."""
+    factor = int(sigma // WIDE)
+    if factor < 2:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.float32)
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, (-(-width // factor), -(-height // factor)), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / factor)
+    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def grow(region: FloatArray, radius: float) -> FloatArray:
+    """A region (0 to 1) grown by `radius` pixels, by a square brush."""
+    side = 2 * max(1, round(radius)) + 1
+    return np.asarray(cv2.dilate(region, np.ones((side, side), np.uint8)), dtype=np.float32)
