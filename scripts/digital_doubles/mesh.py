@@ -36,9 +36,9 @@ class HeadShape:
     """Quads and triangles of `vertices`."""
     points: Mapping[str, FloatArray]
     """Each (3,), on the skin unless said: nose_bridge (where spectacles sit), nose_tip, chin, crown (top of the skull),
-    nape, forehead (middle, under the hairline), left_ear and right_ear (where a temple of spectacles rests), left_eye and
-    right_eye (centres of the eyeballs), left_brow and right_brow (middle), mouth (between the lips). Left is the head's
-    own: x > 0."""
+    nape, forehead (middle, under the hairline), left_ear and right_ear (where a temple of spectacles rests), left_eye
+    and right_eye (centres of the eyeballs), left_brow and right_brow (middle), mouth (between the lips). Left is the
+    head's own: x > 0."""
     sex: float
     """0 female to 1 male."""
 
