@@ -6,7 +6,7 @@ A recogniser's number is a guide; the picture at 200 % is the judge.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -33,12 +33,16 @@ from vfx_swap.types import Detection, Embedding, Frame, Landmarks, ModelImage, P
 __all__ = [
     "FrameQuality",
     "Metrics",
+    "SeenFace",
+    "compare_faces",
+    "expression_error",
     "landmark_error_percent",
     "mean_metrics",
     "measure_faces",
     "measure_sequence",
     "measure_still",
     "pose_error_degrees",
+    "see_face",
 ]
 
 _SKIN_POINTS = 468
@@ -58,6 +62,8 @@ class Metrics:
     """Of face height: `landmark_error_percent`."""
     pose_error_degrees: float | None = None
     """Angle between the head rotations found on swap and plate."""
+    expression_error: float | None = None
+    """Mean difference of the 52 expression weights: `expression_error`."""
     seam_step_stops: float | None = None
     """Gradient the matte's edge adds over the plate's own, over 1 % of face height: `qc_pixels.seam`."""
     seam_worst_stops: float | None = None
@@ -84,6 +90,21 @@ class FrameQuality:
     metrics: Metrics
 
 
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """What the models find of one face in one picture, looked at by itself."""
+
+    detection: Detection
+    landmarks: Landmarks | None
+    """None where the landmarker finds no face in the detection."""
+    embedding: Embedding
+
+    @property
+    def middle(self) -> FloatArray:
+        """(2,) centre of the detection's box."""
+        return np.asarray((self.detection.box[:2] + self.detection.box[2:]) / 2, dtype=np.float32)
+
+
 def landmark_error_percent(plate: FloatArray, swap: FloatArray) -> float:
     """Mean distance between the landmarks found on plate and swap, in % of face height, without aligning them.
 
@@ -107,6 +128,49 @@ def pose_error_degrees(plate: Pose, swap: Pose) -> float:
     return float(np.degrees(np.arctan2(sine, (np.trace(between) - 1.0) / 2.0)))
 
 
+def expression_error(plate: FloatArray, swap: FloatArray) -> float:
+    """Mean magnitude of the difference between two faces' 52 expression weights, 0 to 1 each."""
+    return float(np.abs(plate.astype(np.float64) - swap).mean())
+
+
+def see_face(
+    picture: ModelImage, *, models: FaceModels, near: FloatArray | None, otherwise: Detection | None = None
+) -> SeenFace | None:
+    """Find one face in a picture, its landmarks and its embedding.
+
+    Args:
+        picture: for viewing.
+        models: the face models.
+        near: (2,) the face wanted, by its centre in pixels; None: the largest.
+        otherwise: the detection to take where the detector finds none.
+
+    Returns:
+        The face; None where none is found.
+    """
+    detection = _choose(models.detector.detect(picture), near) or otherwise
+    if detection is None:
+        return None
+    landmarks = models.landmarker.landmarks(picture, detection)
+    return SeenFace(detection, landmarks, models.recogniser.embed(picture, detection))
+
+
+def compare_faces(plate: SeenFace, swap: SeenFace, *, identity: Embedding | None) -> Metrics:
+    """Likeness, landmarks, pose and expression of a swapped face against the plate's."""
+    before, after = plate.landmarks, swap.landmarks
+    found = Metrics(
+        distance_to_identity=None if identity is None else swap.embedding.distance(identity),
+        distance_to_performer=swap.embedding.distance(plate.embedding),
+    )
+    if before is None or after is None:
+        return found
+    return replace(
+        found,
+        landmark_error_percent=landmark_error_percent(before.points, after.points),
+        pose_error_degrees=pose_error_degrees(before.pose, after.pose),
+        expression_error=expression_error(before.expression, after.expression),
+    )
+
+
 def measure_faces(
     plate: ModelImage,
     swap: ModelImage,
@@ -115,7 +179,7 @@ def measure_faces(
     identity: Embedding | None,
     near: FloatArray | None = None,
 ) -> tuple[Metrics, Landmarks]:
-    """Likeness, landmarks and pose of one face, and the landmarks found on the plate.
+    """Likeness, landmarks, pose and expression of one face, and the landmarks found on the plate.
 
     Each picture is looked at by itself, as a stranger would: the face is detected anew on plate and swap,
     and landmarks and embedding come from that detection.
@@ -130,21 +194,13 @@ def measure_faces(
     Raises:
         NoFaceError: no face on the plate.
     """
-    detection = _choose(models.detector.detect(plate), near)
-    before = None if detection is None else models.landmarker.landmarks(plate, detection)
-    if detection is None or before is None:
+    before = see_face(plate, models=models, near=near)
+    if before is None or before.landmarks is None:
         raise NoFaceError("no face was found on the plate", mend="Give frames in which the performer is seen")
-    middle = np.asarray((detection.box[:2] + detection.box[2:]) / 2, dtype=np.float32)
-    again = _choose(models.detector.detect(swap), middle) or detection
-    after = models.landmarker.landmarks(swap, again)
-    swapped = models.recogniser.embed(swap, again)
-    found = Metrics(
-        distance_to_identity=None if identity is None else swapped.distance(identity),
-        distance_to_performer=swapped.distance(models.recogniser.embed(plate, detection)),
-        landmark_error_percent=None if after is None else landmark_error_percent(before.points, after.points),
-        pose_error_degrees=None if after is None else pose_error_degrees(before.pose, after.pose),
-    )
-    return found, before
+    after = see_face(swap, models=models, near=before.middle, otherwise=before.detection)
+    if after is None:  # not with a detection to fall back on
+        return Metrics(), before.landmarks
+    return compare_faces(before, after, identity=identity), before.landmarks
 
 
 def measure_still(

@@ -58,6 +58,12 @@ PROTOCOLS = {
         "below 1.5°",
         "angle between the head rotations the landmarker finds on plate and swap",
     ),
+    "expression_error": _Protocol(
+        "expression error",
+        lambda value: f"{value:.4f}",
+        "below 0.03",
+        "mean magnitude of the difference between MediaPipe's 52 expression weights found on plate and swap, 0 to 1",
+    ),
     "seam_step_stops": _Protocol(
         "seam step, swap less plate",
         lambda value: f"{value:+.3f} stops",
