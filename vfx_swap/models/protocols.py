@@ -7,12 +7,16 @@ y down, pixel centres at integers. Only a swapper sees scene-linear light.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
-from vfx_swap.arrays import FloatArray
+from vfx_swap.arrays import FloatArray, check_array
 from vfx_swap.types import Crop, Detection, Embedding, Face, Identity, Landmarks, ModelImage, Warp
 
-__all__ = ["Detector", "Landmarker", "Recogniser", "Swapper"]
+__all__ = ["HAND_POINT_COUNT", "Detector", "Hand", "HandFinder", "Landmarker", "Recogniser", "Swapper"]
+
+HAND_POINT_COUNT = 21
+"""MediaPipe's hand: the wrist, then four points from root to tip of thumb, index, middle, ring and little finger."""
 
 
 @runtime_checkable
@@ -48,6 +52,30 @@ class Recogniser(Protocol):
 
     def embed(self, image: ModelImage, detection: Detection, /) -> Embedding:
         """The embedding of one face."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Hand:
+    """A hand in a picture."""
+
+    points: FloatArray
+    """(21, 3) pixels; z in pixels of the same scale, smaller is nearer to the camera."""
+    score: float
+    """0 to 1."""
+
+    def __post_init__(self) -> None:
+        check_array("Hand.points", self.points, shape=(HAND_POINT_COUNT, 3))
+
+
+@runtime_checkable
+class HandFinder(Protocol):
+    """Finds hands."""
+
+    id: str
+
+    def hands(self, image: ModelImage, /) -> Sequence[Hand]:
+        """All hands of a picture, best score first; empty when there is none."""
         ...
 
 

@@ -75,7 +75,7 @@ class ModelsOnDemand:
 def default_digests() -> dict[str, str]:
     """Card id/file name -> SHA-256 for the default face models, from their cards: as `FaceModels.digests`, unloaded."""
     registry = load_registry(architectures=FACE_ARCHITECTURES)
-    cards = [registry.default_card(task) for task in ("detect", "landmarks", "recognise")]
+    cards = [registry.default_card(task) for task in ("detect", "landmarks", "recognise", "hands")]
     return {f"{card.id}/{file.name}": file.sha256 for card in cards for file in card.file}
 
 

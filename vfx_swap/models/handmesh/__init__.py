@@ -1,0 +1,5 @@
+"""MediaPipe's hand landmarker."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
