@@ -24,16 +24,9 @@ from vfx_swap.pipeline.consent import check_consent, consent_usage
 from vfx_swap.pipeline.engines import Engine, open_engine
 from vfx_swap.pipeline.identity_file import load_identity
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
-from vfx_swap.pipeline.render_frames import (
-    CastTrack,
-    FrameOutcome,
-    RenderPlan,
-    SwapFrame,
-    is_current_movie,
-    remove_stale,
-    render_frames,
-)
+from vfx_swap.pipeline.render_frames import FrameOutcome, is_current_movie, remove_stale, render_frames
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
+from vfx_swap.pipeline.render_plan import CastTrack, RenderPlan, SwapFrame
 from vfx_swap.pipeline.shot_plate import ShotPlate, open_shot_plate
 from vfx_swap.pipeline.shot_tracks import (
     AnalysePlate,

@@ -1,0 +1,87 @@
+"""All that is settled before the first frame is rendered, and the digest of what decides a frame's pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.pipeline.swap import CastFace
+
+if TYPE_CHECKING:
+    from vfx_swap.colour.ocio import ColourConfig
+    from vfx_swap.io.outputs import Output
+    from vfx_swap.io.plates import Plate
+    from vfx_swap.settings import Shot
+    from vfx_swap.types import Frame, SwapResult, Track
+
+__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "frame_digest"]
+
+
+class SwapFrame(Protocol):
+    """One frame's swap: a pure function."""
+
+    def __call__(self, frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch: bool) -> SwapResult:
+        """The frame with every cast face swapped."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class CastTrack:
+    """A track and who goes in, ready to swap."""
+
+    track: Track
+    swapper: Any
+    """A `Swapper`; of what it prepares only itself knows."""
+    prepared: Any
+    """What the swapper made of the identity."""
+    strength: float
+    performer: FloatArray | None
+    """(478, 3) neutral shape of the track, where faces are reshaped; every frame depends on it."""
+    identity_sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class RenderPlan:
+    """All that is settled before the first frame."""
+
+    shot: Shot
+    plate: Plate
+    output: Output
+    frames: tuple[int, ...]
+    config: ColourConfig
+    colour_space: str
+    """Of the plate's file."""
+    cast: tuple[CastTrack, ...]
+    base_digest: str
+    """Digest of settings, identities, engine, models and colour: of all but plate and faces."""
+    header: Mapping[str, object]
+    """What the header of every frame says, beside the frame's own digest. Nothing of the day or the machine."""
+    swap_frame: SwapFrame
+    overwrite: bool = False
+    """True renders frames even where their output is current."""
+
+
+def frame_digest(plan: RenderPlan, number: int) -> str:
+    """SHA-256 of all that decides a frame's pixels and header beside the plate's picture."""
+    faces = [_face_key(cast, number) for cast in plan.cast if number in cast.track.faces]
+    # A matte layer of every cast track is in every frame, its face seen or not.
+    mattes = [cast.track.id for cast in plan.cast] if "matte" in plan.shot.write.layers else []
+    text = json.dumps([plan.base_digest, faces, mattes], separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _face_key(cast: CastTrack, number: int) -> list[object]:
+    face = cast.track.faces[number]
+    sha = hashlib.sha256(np.ascontiguousarray(face.points).tobytes())
+    sha.update(np.ascontiguousarray(face.expression).tobytes())
+    if cast.performer is not None:
+        sha.update(np.ascontiguousarray(cast.performer).tobytes())
+    pose = face.pose
+    numbers = (pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees, face.confidence, cast.strength)
+    return [cast.track.id, cast.identity_sha256, sha.hexdigest(), face.bridged, *(repr(float(n)) for n in numbers)]

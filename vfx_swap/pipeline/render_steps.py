@@ -1,0 +1,181 @@
+"""One frame on its way through a render: read and weighed, swapped, written.
+
+The steps of neighbouring frames overlap (`render_frames`); nothing that one frame leaves is seen by another.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.colour.ocio import LINEAR_REC709
+from vfx_swap.errors import InputError, TracksError
+from vfx_swap.pipeline.frames import from_frame, to_frame
+from vfx_swap.pipeline.render_log import FrameRow
+from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest
+from vfx_swap.pipeline.swap import CastFace
+from vfx_swap.settings import file_sha256
+
+if TYPE_CHECKING:
+    from vfx_swap.io.picture import Picture
+    from vfx_swap.types import Frame, SwapResult
+
+__all__ = ["ReadFrame", "SwappedFrame", "read_frame", "swap_read", "timestamp", "write_swapped"]
+
+HEADER_NAME = "vfx_swap/render"
+LARGEST_FACE = 2.0
+"""Size of a face over the plate's longer side; in the closest of close-ups it is about 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadFrame:
+    """A plate frame, read and weighed."""
+
+    picture: Picture
+    digest: str
+    current: bool
+    """True when the output on disk is what a render would give."""
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class SwappedFrame:
+    """A frame before it is written."""
+
+    read: ReadFrame
+    frame: Frame
+    matte: FloatArray
+    layers: Mapping[str, FloatArray]
+    metrics: Mapping[str, float | int | str]
+    seconds: float
+
+
+def read_frame(plan: RenderPlan, number: int, row: FrameRow | None) -> ReadFrame:
+    """Read a frame and weigh it: what it is known by, and whether its output is current.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    start = time.perf_counter()
+    picture = plan.plate.read(number)
+    digest = picture.digest()
+    current = not plan.overwrite and row is not None and _is_current(plan, number, row, digest)
+    return ReadFrame(picture, digest, current, time.perf_counter() - start)
+
+
+def _is_current(plan: RenderPlan, number: int, row: FrameRow, input_digest: str) -> bool:
+    path = plan.output.path(number)
+    if row.error is not None or not row.output_digest or row.output != path.name:
+        return False
+    if row.input_digest != input_digest or row.settings_digest != frame_digest(plan, number):
+        return False
+    try:
+        return file_sha256(path) == row.output_digest
+    except InputError:  # gone, or not to be read: it is rendered again
+        return False
+
+
+def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
+    """Swap every cast face of a frame that was read.
+
+    Raises:
+        TracksError: a face is larger than any camera sees.
+    """
+    start = time.perf_counter()
+    frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space)
+    to_rec709 = plan.config.matrix(source=frame.colour_space, destination=LINEAR_REC709)
+    cast = [
+        CastFace(
+            track_id=one.track.id,
+            face=one.track.faces[number],
+            swapper=one.swapper,
+            prepared=one.prepared,
+            strength=one.strength,
+            to_rec709=to_rec709,
+        )
+        for one in plan.cast
+        if number in one.track.faces
+    ]
+    for one in cast:
+        _check_size(one, frame)
+    wanted = plan.shot.write.layers
+    result = plan.swap_frame(frame, cast, shot=plan.shot, want_patch="patch" in wanted) if cast else None
+    matte = np.zeros(frame.rgb.shape[:2], np.float32) if result is None else result.matte
+    metrics: dict[str, float | int | str] = {"faces": len(cast), "matte_pixels": int(np.count_nonzero(matte))}
+    if cast:
+        metrics["confidence"] = round(min(one.face.confidence for one in cast), 4)
+        metrics["bridged"] = sum(one.face.bridged for one in cast)
+    layers = _layers(plan, matte, result)
+    swapped = frame if result is None else result.frame
+    return SwappedFrame(read, swapped, matte, layers, metrics, time.perf_counter() - start)
+
+
+def _check_size(cast: CastFace, frame: Frame) -> None:
+    """Refuse a face that no camera sees: its crop would take all memory.
+
+    Raises:
+        TracksError: the face is `LARGEST_FACE` times as wide or high as the plate; edited by hand.
+    """
+    size = float(np.ptp(cast.face.points[:, :2], axis=0).max())
+    plate = max(frame.data_window.width, frame.data_window.height)
+    if size > LARGEST_FACE * plate:
+        what = f"the face of track {cast.track_id} is {size:.0f} pixels large, in a plate of {plate}"
+        raise TracksError(what, where=f"frame {frame.number}", mend="Mend it in the tracks file, or delete that file")
+
+
+def _layers(plan: RenderPlan, matte: FloatArray, result: SwapResult | None) -> dict[str, FloatArray]:
+    """The layers asked for, by channel name; the same channels in every frame, zero where a face is absent."""
+    wanted = plan.shot.write.layers
+    layers: dict[str, FloatArray] = {}
+    zero = np.zeros_like(matte)
+    if "matte" in wanted:
+        mattes = {} if result is None else result.track_mattes
+        layers |= {f"matte.{one.track.id}.A": mattes.get(one.track.id, zero) for one in plan.cast}
+    if "patch" in wanted:
+        patch = None if result is None else result.patch
+        layers |= {f"patch.{name}": zero if patch is None else patch[..., i].copy() for i, name in enumerate("RGBA")}
+    return layers
+
+
+def write_swapped(plan: RenderPlan, number: int, swapped: SwappedFrame) -> FrameRow:
+    """Write a swapped frame; its row for the log.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    start, read = time.perf_counter(), swapped.read
+    settings = frame_digest(plan, number)
+    rgb = from_frame(swapped.frame, matte=swapped.matte, config=plan.config, colour_space=plan.colour_space)
+    report = plan.output.write(
+        number,
+        read.picture,
+        rgb=rgb,
+        matte=swapped.matte,
+        layers=swapped.layers,
+        header={HEADER_NAME: json.dumps({**plan.header, "settings_digest": settings}, sort_keys=True)},
+    )
+    write_seconds = time.perf_counter() - start
+    seconds = {"read": read.seconds, "swap": swapped.seconds, "write": write_seconds}
+    return FrameRow(
+        frame=number,
+        output=plan.output.path(number).name,
+        input_digest=read.digest,
+        settings_digest=settings,
+        output_digest=report.sha256 or None,
+        finished=timestamp(),
+        seconds={part: round(value, 4) for part, value in seconds.items()},
+        metrics=swapped.metrics,
+        warnings=tuple(report.warnings),
+    )
+
+
+def timestamp() -> str:
+    """Now, as rows of the log say it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
