@@ -10,7 +10,16 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
 
-__all__ = ["MotionBlur", "blur_along", "measure_motion_blur"]
+__all__ = [
+    "MotionBlur",
+    "Spectra",
+    "band_frequencies",
+    "blur_along",
+    "find_blur",
+    "line_kernel",
+    "make_spectra",
+    "measure_motion_blur",
+]
 
 _LUMA = (0.2126, 0.7152, 0.0722)
 LEAST_AREA = 64 * 64
@@ -86,11 +95,16 @@ def measure_motion_blur(plate: FloatArray, face: FloatArray, weight: FloatArray)
     side = min(shown[at].shape)
     if HIGHEST * side < LOWEST * BAND_STEP**2:
         return NONE
-    return _search(_compare(plate[at], face[at], shown[at], side), longest=LONGEST * side)
+    return find_blur(_compare(plate[at], face[at], shown[at], side), longest=LONGEST * side)
 
 
-def _search(spectra: _Spectra, *, longest: float) -> MotionBlur:
-    """The best blur; none where it explains too little."""
+def find_blur(spectra: Spectra, *, longest: float) -> MotionBlur:
+    """The blur that brings the face's spectra nearest to the plate's; none where it explains too little.
+
+    Args:
+        spectra: of plate and face.
+        longest: pixels of blur looked for.
+    """
     sharp = float(spectra.misfit(np.zeros(1), np.zeros(1))[0])
     if sharp < LEAST_GAIN or longest <= SHORTEST or float(spectra.plate.sum()) < FAINTEST * float(spectra.face.sum()):
         return NONE
@@ -98,7 +112,7 @@ def _search(spectra: _Spectra, *, longest: float) -> MotionBlur:
     return NONE if sharp - left < LEAST_GAIN or left > MOST_LEFT * sharp else blur
 
 
-def _best(spectra: _Spectra, *, longest: float) -> tuple[float, MotionBlur]:
+def _best(spectra: Spectra, *, longest: float) -> tuple[float, MotionBlur]:
     """Least misfit, and the blur that gives it: from a coarse grid to a fine one."""
     angles, lengths = np.arange(0.0, 180.0, ANGLE_STEP), np.geomspace(SHORTEST, longest, LENGTHS)
     ratio, step = float(lengths[1] / lengths[0]), ANGLE_STEP
@@ -119,12 +133,12 @@ def blur_along(picture: FloatArray, blur: MotionBlur) -> FloatArray:
     if blur.length_pixels < 0.5:
         return picture
     return np.asarray(
-        cv2.filter2D(picture, -1, _line(blur), borderType=cv2.BORDER_REPLICATE), dtype=np.float32
+        cv2.filter2D(picture, -1, line_kernel(blur), borderType=cv2.BORDER_REPLICATE), dtype=np.float32
     ).reshape(picture.shape)
 
 
 @dataclass(frozen=True, eq=False)
-class _Spectra:
+class Spectra:
     """Power of plate and face by sector and band of frequency."""
 
     plate: np.ndarray
@@ -167,15 +181,14 @@ class _Spectra:
         return summed
 
 
-def _compare(plate: FloatArray, face: FloatArray, shown: np.ndarray, side: int) -> _Spectra:
+def _compare(plate: FloatArray, face: FloatArray, shown: np.ndarray, side: int) -> Spectra:
     distance = cv2.distanceTransform(np.pad(shown.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     rise = np.clip(distance[1:-1, 1:-1] / (TAPER * side), 0.0, 1.0)
     window = np.asarray(rise * rise * (3.0 - 2.0 * rise), dtype=np.float32)
     of_plate, of_face = (_power(rgb, window, broad=BROAD * side) for rgb in (plate, face))
     y, x = np.fft.fftfreq(shown.shape[0])[:, None], np.fft.rfftfreq(shown.shape[1])[None]
     frequency, angle = np.hypot(x, y), np.arctan2(y, x)
-    lowest = LOWEST / side
-    count = math.ceil(math.log(HIGHEST / lowest) / math.log(FINE_STEP))
+    lowest, count = LOWEST / side, len(band_frequencies(side))
     used = (frequency >= lowest) & (frequency < HIGHEST)
     fine = (np.log(frequency[used] / lowest) / math.log(HIGHEST / lowest) * count).astype(int).clip(0, count - 1)
     sector = np.floor(angle[used] / np.pi * SECTORS + 0.5).astype(int) % SECTORS
@@ -183,16 +196,40 @@ def _compare(plate: FloatArray, face: FloatArray, shown: np.ndarray, side: int) 
         np.bincount(sector * count + fine, values, SECTORS * count).reshape(SECTORS, count)
         for values in (np.ones(fine.size), of_plate[used], of_face[used])
     )
-    bands = round(math.log(HIGHEST / lowest) / math.log(BAND_STEP))
-    starts = np.arange(bands) * count // bands
-    frequencies = lowest * (HIGHEST / lowest) ** ((np.arange(count) + 0.5) / count)
-    grain = np.add.reduceat(points * _grain(of_plate, frequency, frequencies), starts, axis=1)
-    points, power = (np.add.reduceat(values, starts, axis=1) for values in (points, plate_power))
+    levels = tuple(float(np.median(of_plate[(frequency >= a) & (frequency < b)])) for a, b in GRAIN_BANDS)
+    return make_spectra(points, plate_power, face_power, grain_levels=levels, side=side)
+
+
+def band_frequencies(side: int) -> np.ndarray:
+    """(fine bands,) frequencies of the fine bands of a part whose smaller side is `side` pixels, cycles a pixel."""
+    lowest = LOWEST / side
+    count = math.ceil(math.log(HIGHEST / lowest) / math.log(FINE_STEP))
+    frequencies: np.ndarray = lowest * (HIGHEST / lowest) ** ((np.arange(count) + 0.5) / count)
+    return frequencies
+
+
+def make_spectra(
+    points: np.ndarray, plate: np.ndarray, face: np.ndarray, *, grain_levels: tuple[float, ...], side: int
+) -> Spectra:
+    """Spectra from sums over sectors and fine bands.
+
+    Args:
+        points: (SECTORS, fine bands) number of frequencies in each.
+        plate: (SECTORS, fine bands) the plate's power.
+        face: (SECTORS, fine bands) the face's.
+        grain_levels: medians of the plate's power over each of `GRAIN_BANDS`.
+        side: smaller side of the compared part, in pixels.
+    """
+    frequencies = band_frequencies(side)
+    bands = round(math.log(HIGHEST * side / LOWEST) / math.log(BAND_STEP))
+    starts = np.arange(bands) * len(frequencies) // bands
+    grain = np.add.reduceat(points * _grain(grain_levels, frequencies), starts, axis=1)
+    points, power = (np.add.reduceat(values, starts, axis=1) for values in (points, plate))
     # No more grain than there is power in the emptier half of the sectors, where it is most of it.
     grain = np.minimum(grain, points * np.median(power / np.maximum(points, 1.0), axis=0))
-    return _Spectra(
+    return Spectra(
         plate=power,
-        face=face_power,
+        face=face,
         grain=grain,
         weight=np.where(points > 0.0, 1.0 / (2.0 / np.maximum(points, 1.0) + LIKENESS), 0.0),
         frequencies=frequencies,
@@ -200,12 +237,10 @@ def _compare(plate: FloatArray, face: FloatArray, shown: np.ndarray, side: int) 
     )
 
 
-def _grain(power: np.ndarray, frequency: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _grain(levels: tuple[float, ...], wanted: np.ndarray) -> np.ndarray:
     """Mean power of the plate's grain at the frequencies wanted: white noise under a Gaussian, read at the top."""
     # Power of noise is exponential: its mean lies above its median by 1 / log 2.
-    lower, upper = (
-        max(float(np.median(power[(frequency >= a) & (frequency < b)])) / math.log(2.0), FLOOR) for a, b in GRAIN_BANDS
-    )
+    lower, upper = (max(level / math.log(2.0), FLOOR) for level in levels)
     low, high = (0.5 * (a + b) for a, b in GRAIN_BANDS)
     softness = min(max(math.log(lower / upper) / (high**2 - low**2), 0.0), (2.0 * math.pi * SOFTEST) ** 2)
     grain: np.ndarray = lower * np.exp(softness * (low**2 - wanted**2))
@@ -224,8 +259,8 @@ def _power(rgb: FloatArray, window: FloatArray, *, broad: float) -> np.ndarray:
     return power
 
 
-def _line(blur: MotionBlur) -> FloatArray:
-    """The kernel: a line one pixel wide, antialiased, sum 1."""
+def line_kernel(blur: MotionBlur) -> FloatArray:
+    """(n, n) kernel of a blur: a line one pixel wide, antialiased, sum 1."""
     half = blur.length_pixels / 2.0
     radius = math.ceil(half) + 1
     angle = math.radians(blur.angle_degrees)

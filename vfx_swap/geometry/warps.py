@@ -22,6 +22,7 @@ from vfx_swap.errors import NoFaceError
 from vfx_swap.types import Crop, Warp, Window
 
 __all__ = [
+    "EXACT",
     "Filter",
     "crop_points",
     "cut_crop",
@@ -30,13 +31,15 @@ __all__ = [
     "increment_crop",
     "invert_matrix",
     "lay_back",
+    "low_pass_kernel",
     "plate_points",
+    "reduction",
 ]
 
 Filter: TypeAlias = Literal["linear", "cubic"]
 """linear: bilinear. cubic: Catmull-Rom, held within the four pixels around the sample."""
 
-_EXACT = 1e-6
+EXACT = 1e-6
 """Sample positions this close to pixel centres (px) are taken as on them: bits are copied."""
 _BAD_POINTS = "Delete the face from the tracks file, or track again."
 
@@ -144,7 +147,7 @@ def cut_crop(
     back = invert_matrix(warp.matrix)
     back[:, 2] -= (data_window.x, data_window.y)
     x, y = _grid(back, warp.width, warp.height)
-    cut = _resample(rgb, x, y, scale=_reduction(back), resample=resample)
+    cut = _resample(rgb, x, y, scale=reduction(back), resample=resample)
     return Crop(cut, _inside(x, y, data_window.width, data_window.height), warp, colour_space)
 
 
@@ -169,7 +172,7 @@ def lay_back(crop: Crop, *, data_window: Window, resample: Filter = "cubic") -> 
     forward = crop.warp.matrix.copy()
     forward[:, 2] += forward[:, :2] @ np.array([window.x, window.y], dtype=np.float64)
     x, y = _grid(forward, window.width, window.height)
-    scale = _reduction(forward)
+    scale = reduction(forward)
     at = window.slices(data_window)
     inside = _inside(x, y, crop.warp.width, crop.warp.height)
     laid = _resample(crop.alpha[..., np.newaxis], x, y, scale=scale, resample="linear")[..., 0] * inside
@@ -205,8 +208,8 @@ def _grid(matrix: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.n
     return x, y
 
 
-def _reduction(matrix: np.ndarray) -> float:
-    """Input pixels per output pixel, along the direction where there are most."""
+def reduction(matrix: np.ndarray) -> float:
+    """Input pixels per output pixel along the direction where there are most; `matrix` leads from output to input."""
     return float(np.linalg.svd(matrix[:, :2], compute_uv=False)[0])
 
 
@@ -216,7 +219,7 @@ def _inside(x: np.ndarray, y: np.ndarray, width: int, height: int) -> FloatArray
     down = np.minimum(y + 1.0, height - y)
     # Snapped, so that a whole-pixel warp gives exactly 1 in spite of rounding.
     cover = np.clip(np.minimum(across, down), 0.0, 1.0)
-    snapped: FloatArray = np.where(cover > 1.0 - _EXACT, 1.0, np.where(cover < _EXACT, 0.0, cover)).astype(np.float32)
+    snapped: FloatArray = np.where(cover > 1.0 - EXACT, 1.0, np.where(cover < EXACT, 0.0, cover)).astype(np.float32)
     return snapped
 
 
@@ -231,7 +234,7 @@ def _resample(picture: FloatArray, x: np.ndarray, y: np.ndarray, *, scale: float
     region = picture[top : bottom + 1, left : right + 1]
     x, y = x - left, y - top
     nearest_x, nearest_y = np.rint(x), np.rint(y)
-    if max(float(np.abs(x - nearest_x).max()), float(np.abs(y - nearest_y).max())) < _EXACT and scale < 1.0 + _EXACT:
+    if max(float(np.abs(x - nearest_x).max()), float(np.abs(y - nearest_y).max())) < EXACT and scale < 1.0 + EXACT:
         return _gather(np.ascontiguousarray(region), nearest_x, nearest_y)
     good = np.isfinite(region)
     if good.all():
@@ -246,17 +249,25 @@ def _resample(picture: FloatArray, x: np.ndarray, y: np.ndarray, *, scale: float
     return np.where(np.isfinite(nearest), np.where(sound, sharp, plain), nearest)
 
 
-def _blur(region: FloatArray, scale: float) -> FloatArray:
-    """Low-pass before a reduction by `scale`: a Gaussian of 0.5 sqrt(scale^2 - 1) px, which is 0 at full size.
+def low_pass_kernel(scale: float) -> np.ndarray | None:
+    """(n,) float64: low-pass before a reduction by `scale`, None where there is none.
 
-    It takes the new Nyquist frequency to 0.4 at a half and to 0.3 in the limit.
+    A Gaussian of 0.5 sqrt(scale^2 - 1) px, which is 0 at full size. It takes the new Nyquist frequency to 0.4
+    at a half and to 0.3 in the limit.
     """
     if scale <= 1.0 + 1e-3:
-        return region
+        return None
     sigma = 0.5 * math.sqrt(scale * scale - 1.0)
     radius = max(1, math.ceil(3.0 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     kernel /= kernel.sum()
+    return np.asarray(kernel)
+
+
+def _blur(region: FloatArray, scale: float) -> FloatArray:
+    kernel = low_pass_kernel(scale)
+    if kernel is None:
+        return region
     blurred = cv2.sepFilter2D(region, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, dtype=np.float32).reshape(region.shape)
 
