@@ -7,8 +7,8 @@ import pytest
 from vfx_swap.arrays import FloatArray
 from vfx_swap.comp.grain import (
     _HALF_OVER_FULL,
-    _OPERATOR,
-    _OPERATOR_NORM,
+    OPERATOR,
+    OPERATOR_NORM,
     _RESPONSE,
     _SOFTNESS,
     BLOCK,
@@ -30,7 +30,7 @@ def noise(softness: float, *, seed: int = 0, shape: tuple[int, ...] = (SIDE, SID
 
 
 def read(picture: FloatArray) -> float:
-    return float((cv2.filter2D(picture, -1, _OPERATOR) / _OPERATOR_NORM).std())
+    return float((cv2.filter2D(picture, -1, OPERATOR) / OPERATOR_NORM).std())
 
 
 def halved(picture: FloatArray) -> FloatArray:
@@ -53,7 +53,7 @@ def test_tables_rise_and_fall_so_that_they_can_be_read_backwards() -> None:
 
 @pytest.mark.parametrize("softness", [0.0, 0.5])
 def test_flat_bias_is_what_the_flattest_blocks_read(softness: float) -> None:
-    answer = cv2.filter2D(noise(softness, shape=(1024, 1024, 3)), -1, _OPERATOR)
+    answer = cv2.filter2D(noise(softness, shape=(1024, 1024, 3)), -1, OPERATOR)
     blocks = answer.reshape(128, BLOCK, 128, BLOCK, 3).swapaxes(1, 2).reshape(-1, BLOCK * BLOCK, 3)
     energy = (blocks**2).mean(axis=(1, 2))
     flat = blocks[energy <= np.quantile(energy, FLATTEST)]

@@ -13,11 +13,11 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
 
-__all__ = ["Grain", "add_grain", "measure_grain"]
+__all__ = ["Grain", "add_grain", "grain_from", "measure_grain"]
 
-_OPERATOR = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=np.float32)
+OPERATOR = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=np.float32)
 """Blind to planes and straight ramps (J. Immerkaer, "Fast Noise Variance Estimation", CVIU 64(2), 1996)."""
-_OPERATOR_NORM = 6.0
+OPERATOR_NORM = 6.0
 _SOFTNESS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Blurs (sigma, px) of white noise that grain is compared with."""
 _RESPONSE = (1.0, 0.990, 0.884, 0.658, 0.427, 0.174, 0.084)
@@ -63,11 +63,23 @@ def measure_grain(rgb: FloatArray, weight: FloatArray) -> Grain:
     even = root[: root.shape[0] // 2 * 2, : root.shape[1] // 2 * 2]
     half_size = (even.shape[1] // 2, even.shape[0] // 2)
     if full is None or min(half_size) < BLOCK:
-        return Grain(covariance=np.zeros((3, 3)), softness=0.0)
+        return grain_from(None, None)
     half = _read(
         cv2.resize(even, half_size, interpolation=cv2.INTER_AREA).astype(np.float32),
         cv2.resize(weight[: even.shape[0], : even.shape[1]], half_size, interpolation=cv2.INTER_AREA),
     )
+    return grain_from(full, half)
+
+
+def grain_from(full: np.ndarray | None, half: np.ndarray | None) -> Grain:
+    """Grain from what the operator reads.
+
+    Args:
+        full: (3, 3) covariance read in the picture; None: too little was flat.
+        half: (3, 3) the same at half size.
+    """
+    if full is None:
+        return Grain(covariance=np.zeros((3, 3)), softness=0.0)
     softness = 0.0
     if half is not None:
         ratio = float(np.sqrt(np.trace(half) / max(float(np.trace(full)), 1e-18)))
@@ -106,7 +118,7 @@ def _read(root: FloatArray, weight: FloatArray) -> np.ndarray | None:
     height, width = (side // BLOCK * BLOCK for side in root.shape[:2])
     if height == 0 or width == 0:
         return None
-    answer = cv2.filter2D(root, -1, _OPERATOR, borderType=cv2.BORDER_REFLECT)[:height, :width] / _OPERATOR_NORM
+    answer = cv2.filter2D(root, -1, OPERATOR, borderType=cv2.BORDER_REFLECT)[:height, :width] / OPERATOR_NORM
     blocks = answer.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 3).swapaxes(1, 2)
     used = weight[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).swapaxes(1, 2)
     blocks = blocks[used.min(axis=(2, 3)) >= 0.5].reshape(-1, BLOCK * BLOCK, 3).astype(np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
 
-__all__ = ["expand_matte"]
+__all__ = ["disc_halves", "expand_matte"]
 
 
 def expand_matte(matte: FloatArray, pixels: float) -> FloatArray:
@@ -29,6 +29,12 @@ def expand_matte(matte: FloatArray, pixels: float) -> FloatArray:
     if share > 0.0:
         out = out + np.float32(share) * (_moved(matte, low + 1, grow=pixels > 0.0) - out)
     return np.asarray(np.clip(out, 0.0, 1.0), dtype=np.float32)
+
+
+def disc_halves(radius: int) -> list[int]:
+    """Pixels that a disc reaches to either side, in its middle row and those under it."""
+    halves: list[int] = np.rint(np.sqrt(radius**2 - np.arange(radius + 1.0) ** 2)).astype(int).tolist()
+    return halves
 
 
 def _moved(matte: FloatArray, radius: int, *, grow: bool) -> FloatArray:
@@ -55,13 +61,12 @@ def _moved(matte: FloatArray, radius: int, *, grow: bool) -> FloatArray:
 def _over_disc(framed: FloatArray, radius: int, choose: np.ufunc) -> FloatArray:
     """`choose` over the disc around each pixel of a picture framed by `radius` pixels; the frame comes off."""
     height, width = framed.shape[0] - 2 * radius, framed.shape[1] - 2 * radius
-    halves = np.rint(np.sqrt(radius**2 - np.arange(radius + 1.0) ** 2)).astype(int).tolist()
     runs = [framed]
     while 2 ** len(runs) <= 2 * radius + 1:  # runs[k] is over 2^k pixels, from the one it stands at to the right
         step = 2 ** (len(runs) - 1)
         runs.append(choose(runs[-1][:, :-step], runs[-1][:, step:]))
     out, row, known = framed[radius : radius + height, radius : radius + width].copy(), framed, -1
-    for offset, half in enumerate(halves):
+    for offset, half in enumerate(disc_halves(radius)):
         if half != known:
             run = (2 * half + 1).bit_length() - 1
             first, last = radius - half, radius + half + 1 - 2**run

@@ -15,13 +15,14 @@ __all__ = [
     "Spectra",
     "band_frequencies",
     "blur_along",
+    "compared_part",
     "find_blur",
     "line_kernel",
     "make_spectra",
     "measure_motion_blur",
 ]
 
-_LUMA = (0.2126, 0.7152, 0.0722)
+LUMA = (0.2126, 0.7152, 0.0722)
 LEAST_AREA = 64 * 64
 """Pixels to compare; in fewer, noise passes for blur."""
 BROAD = 0.06
@@ -88,14 +89,20 @@ def measure_motion_blur(plate: FloatArray, face: FloatArray, weight: FloatArray)
     check_array("face", face, shape=plate.shape)
     check_array("weight", weight, shape=plate.shape[:2])
     shown = weight >= 0.5
-    if int(shown.sum()) < LEAST_AREA:
+    at = compared_part(shown)
+    if at is None:
         return NONE
+    side = min(shown[at].shape)
+    return find_blur(_compare(plate[at], face[at], shown[at], side), longest=LONGEST * side)
+
+
+def compared_part(shown: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns that hold what is shown, (height, width) bool; None where that is too small to tell."""
+    if int(shown.sum()) < LEAST_AREA:
+        return None
     rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
     at = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    side = min(shown[at].shape)
-    if HIGHEST * side < LOWEST * BAND_STEP**2:
-        return NONE
-    return find_blur(_compare(plate[at], face[at], shown[at], side), longest=LONGEST * side)
+    return None if HIGHEST * min(shown[at].shape) < LOWEST * BAND_STEP**2 else at
 
 
 def find_blur(spectra: Spectra, *, longest: float) -> MotionBlur:
@@ -250,7 +257,7 @@ def _grain(levels: tuple[float, ...], wanted: np.ndarray) -> np.ndarray:
 def _power(rgb: FloatArray, window: FloatArray, *, broad: float) -> np.ndarray:
     """Power spectrum of detail relative to its surroundings: in proportion to light, as blur is."""
     lit = np.maximum(rgb, 0.0).astype(np.float64)
-    luma = _LUMA[0] * lit[..., 0] + _LUMA[1] * lit[..., 1] + _LUMA[2] * lit[..., 2]
+    luma = LUMA[0] * lit[..., 0] + LUMA[1] * lit[..., 1] + LUMA[2] * lit[..., 2]
     middle = max(float(np.median(luma)), 1e-6)
     luma, floor = np.minimum(luma, GLARE * middle), 0.05 * middle
     detail = np.minimum(luma / (cv2.GaussianBlur(luma.astype(np.float32), (0, 0), broad) + floor), 4.0)
