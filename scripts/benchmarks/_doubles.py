@@ -151,6 +151,8 @@ def _channels(path: Path) -> dict[str, FloatArray]:
         wanted = [index for index, name in enumerate(names) if name.startswith("matte.")]
         if wanted:
             pixels = source.read_image(part, 0, wanted[0], wanted[-1] + 1, oiio.FLOAT)
+            if pixels is None:
+                raise OSError(f"{path} cannot be read: {source.geterror()}")
             for index in wanted:
                 found[names[index]] = np.ascontiguousarray(pixels[..., index - wanted[0]], dtype=np.float32)
         part += 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
@@ -13,6 +17,7 @@ from PIL import Image
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig
+from vfx_swap.errors import IdentityError, NoFaceError
 from vfx_swap.models.default import FaceModels
 from vfx_swap.pipeline.consent import public_domain_consent
 from vfx_swap.pipeline.demo_light import srgb_to_linear
@@ -24,7 +29,7 @@ from vfx_swap.pipeline.shot import ShotReport, Tools, render_shot
 from vfx_swap.settings import Cast, shot_from_values
 from vfx_swap.types import Embedding
 
-__all__ = ["Pack", "build_pack", "render", "write_still_plate"]
+__all__ = ["Pack", "build_double", "build_pack", "render", "render_values", "with_settings", "write_still_plate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,33 @@ def build_pack(portrait: Portrait, folder: Path, *, models: FaceModels, config: 
         texture_builder=texture_builder(),
     )
     path = folder / f"{portrait.name}.identity"
+    saved = save_identity(identity, path)
+    return Pack(path, saved.embeddings[models.recogniser.id])
+
+
+def build_double(
+    name: str, references: Sequence[Path], folder: Path, *, models: FaceModels, config: ColourConfig
+) -> Pack:
+    """The identity of a double. Pictures that none can be made of are left out, with a word on stderr."""
+    wanted = list(references)
+    while True:
+        try:
+            identity = build_identity(
+                name=name,
+                references=wanted,
+                consent=public_domain_consent(performer=name, statement="A digital double: nobody's likeness"),
+                models=models,
+                config=config,
+                texture_builder=texture_builder(),
+            )
+            break
+        except (IdentityError, NoFaceError) as error:
+            bad = [path for path in wanted if str(path) == str(error.where)]
+            if not bad or len(wanted) == 1:
+                raise
+            print(f"{name}: {error}", file=sys.stderr)
+            wanted.remove(bad[0])
+    path = folder / f"{name}.identity"
     saved = save_identity(identity, path)
     return Pack(path, saved.embeddings[models.recogniser.id])
 
@@ -73,22 +105,53 @@ def render(
     models: FaceModels,
     overwrite: bool = True,
     reshape: float = Cast.model_fields["reshape"].default,
+    settings: Sequence[str] = (),
     progress: Progress = no_progress,
 ) -> ShotReport:
-    """Render with the default engine and settings, matte layers beside RGB."""
-    shot = shot_from_values(
-        {
-            "name": name,
-            "plate": plate,
-            "output": output,
-            "colour_space": colour_space,
-            "cast": [{"position": "largest", "identity": str(pack.path), "reshape": reshape}],
-            "write": {"layers": ["matte"]},
-        }
-    ).result()
+    """Render with the default engine, matte layers beside RGB, and `settings` as `with_settings` takes them."""
+    values = {
+        "name": name,
+        "plate": plate,
+        "output": output,
+        "colour_space": colour_space,
+        "cast": [{"position": "largest", "identity": str(pack.path), "reshape": reshape}],
+        "write": {"layers": ["matte"]},
+    }
+    return render_values(with_settings(values, settings), models=models, overwrite=overwrite, progress=progress)
+
+
+def render_values(
+    values: Mapping[str, Any],
+    *,
+    models: FaceModels,
+    frames: Sequence[int] | None = None,
+    overwrite: bool = True,
+    progress: Progress = no_progress,
+) -> ShotReport:
+    """Render a shot file's values; `frames`: some of the shot's."""
+    shot = shot_from_values(dict(values)).result()
     tools = replace(Tools(), load_models=lambda: nullcontext(models))
     today = datetime.now(UTC).astimezone().date()
-    return render_shot(shot, overwrite=overwrite, today=today, tools=tools, progress=progress)
+    return render_shot(shot, frames=frames, overwrite=overwrite, today=today, tools=tools, progress=progress)
+
+
+def with_settings(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """A shot's values with `table.key=value` laid on; `cast.key` goes to every casting."""
+    out = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for text in settings:
+        key, _, value = text.partition("=")
+        table, _, name = key.strip().partition(".")
+        try:
+            read = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            raise SystemExit(f"--set {text}: {value!r} is no TOML value ({error})") from error
+        if not name:
+            out[table] = read
+        elif table == "cast":
+            out["cast"] = [{**dict(row), name: read} for row in out["cast"]]
+        else:
+            out[table] = {**out.get(table, {}), name: read}
+    return out
 
 
 def _write(path: Path, rgb: FloatArray) -> None:

@@ -1,8 +1,10 @@
-"""How good the default swap is: both ways round between the two public-domain portraits, and on the demo shot.
+"""How good the default swap is: on the two public-domain portraits, on the demo shot, and on digital doubles.
 
-Prints a table with the protocol beside the numbers, and writes 200 % crops (plate, swap, identity) for the eye.
+Portraits and demo have no known answer: the swap is compared with the plate. Doubles (made by scripts/doubles) have
+one: a render of the true swap, true landmarks, true mattes of what lies in front. Prints tables, writes `quality.json`,
+crops (plate, swap, identity) and sheets of doubles (plate, swap, true swap, difference, matte) at 200 %.
 
-    scripts/bench quality [--out DIR] [--frames N] [--reshape AMOUNT] [--json]
+    scripts/bench quality [--shots NAMES] [--quick] [--set matte.feather=0.1] [--compare OLD.json] [--out DIR] [--json]
 """
 
 from __future__ import annotations
@@ -10,175 +12,133 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks._shots import Pack, build_pack, render, write_still_plate
-from vfx_swap.arrays import FloatArray
-from vfx_swap.colour.display import to_display
-from vfx_swap.colour.ocio import ColourConfig, load_config
-from vfx_swap.io.paths import FramePattern
-from vfx_swap.models.default import FaceModels, load_face_models
-from vfx_swap.pipeline.contact_sheet import crop_at_200
-from vfx_swap.pipeline.demo_portraits import COLLINS, HOPPER, Portrait, read_portrait
-from vfx_swap.pipeline.demo_shot import make_demo_shot
-from vfx_swap.pipeline.qc import Metrics, measure_sequence
+from scripts.benchmarks._double_cases import DoubleRun, as_json
+from scripts.benchmarks._doubles import DoubleShot, find_shots
+from scripts.benchmarks._portrait_cases import RESHAPE, PortraitRun
+from scripts.benchmarks._truth_report import print_changes, print_protocols, print_truth
+from vfx_swap.colour.ocio import load_config
+from vfx_swap.io.atomic import atomic_write
+from vfx_swap.models.default import load_face_models
+from vfx_swap.pipeline.qc import Metrics
 from vfx_swap.pipeline.qc_report import PROTOCOLS, metric_rows
-from vfx_swap.pipeline.shot_frames import read_pairs
-from vfx_swap.settings import Cast
-from vfx_swap.types import Frame, ModelImage
 
-PAIRS = ((COLLINS, HOPPER), (HOPPER, COLLINS))
-SIZES = (1, 2)
-RESHAPE = Cast.model_fields["reshape"].default
+__all__ = ["SCHEMA", "main"]
 
+SCHEMA = "vfx_swap/quality.1"
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Case:
-    """One thing measured."""
-
-    name: str
-    plate: str
-    output: str
-    frames: tuple[int, ...]
-    colour_space: str
-    identity: Portrait
-    pack: Pack
+Case = dict[str, Any]
 
 
-def main() -> None:
-    """Measure, print, write crops."""
-    parser = argparse.ArgumentParser(prog="scripts/bench quality", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("build/quality"), help="folder for plates, swaps and crops")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, write numbers and pictures."""
+    given = _arguments(arguments)
+    out = given.out.absolute()
+    console = Console(stderr=given.json, width=max(Console().width, 140))
+    old = json.loads(given.compare.read_text(encoding="utf-8"))["cases"] if given.compare else None
+    shots = find_shots(given.doubles)
+    portraits, demo, doubles = _chosen(given.shots, shots, frames=given.frames)
+    cases: dict[str, Case] = {}
+    for name, case in _measured(given, out, console, portraits=portraits, demo=demo, doubles=doubles):
+        cases[name] = case
+        if given.json:
+            print(json.dumps({"case": name, **case}), flush=True)
+    settings = {"quick": given.quick, "reshape": given.reshape, "set": given.set}
+    with atomic_write(out / "quality.json") as temporary:
+        text = json.dumps({"schema": SCHEMA, "settings": settings, "cases": cases}, indent=1)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    _print(console, {name: case for name, case in cases.items() if "true" not in case})
+    print_truth(console, cases)
+    if given.protocols:
+        print_protocols(console)
+    else:
+        console.print("How each is measured: docs/quality.md, or --protocols", style="dim")
+    if old is not None:
+        print_changes(console, cases, old)
+    console.print(f"numbers: {out / 'quality.json'}   200 %: {out / 'crops'}, {out / 'sheets'}", soft_wrap=True)
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("build/quality"), help="folder for plates, swaps and pictures")
+    parser.add_argument("--doubles", type=Path, default=Path("build/doubles"), help="what scripts/doubles made")
+    parser.add_argument(
+        "--shots",
+        default="all",
+        help="names of doubles' shots, `portraits`, `demo`, `doubles`, with commas; `all` that there are by default",
+    )
+    parser.add_argument("--quick", action="store_true", help="a third of the doubles' frames, portraits at one size")
     parser.add_argument("--frames", type=int, default=24, help="of the demo shot; 0 leaves it out")
     parser.add_argument("--reshape", type=float, default=RESHAPE, help="0 to 1; stills are measured at 0 too")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the shot file")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="print the change against this quality.json")
+    parser.add_argument("--protocols", action="store_true", help="say how each number against the truth is measured")
     parser.add_argument("--json", action="store_true", help="one JSON object a case on stdout")
-    given = parser.parse_args()
-    out = given.out.absolute()
-    console = Console(stderr=given.json)
-    config = load_config()
-    found: dict[str, Metrics] = {}
+    return parser.parse_args(arguments)
+
+
+def _chosen(names: str, shots: Mapping[str, DoubleShot], *, frames: int) -> tuple[bool, bool, tuple[DoubleShot, ...]]:
+    """Whether the portraits, whether the demo, and which shots of doubles."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    everything = "all" in wanted
+    unknown = sorted(set(wanted) - {"all", "portraits", "demo", "doubles"} - set(shots))
+    if unknown:
+        there = ", ".join(("portraits", "demo", "doubles", *shots))
+        raise SystemExit(f"no shot called {', '.join(unknown)}; there are: {there} (scripts/doubles makes more)")
+    doubles = tuple(shot for name, shot in shots.items() if everything or "doubles" in wanted or name in wanted)
+    return everything or "portraits" in wanted, bool(frames) and (everything or "demo" in wanted), doubles
+
+
+def _measured(
+    given: argparse.Namespace,
+    out: Path,
+    console: Console,
+    *,
+    portraits: bool,
+    demo: bool,
+    doubles: Sequence[DoubleShot],
+) -> Iterator[tuple[str, Case]]:
+    config, settings = load_config(), tuple(given.set)
     with load_face_models() as models:
-        for case in _cases(out, models=models, config=config, frames=given.frames, reshape=given.reshape):
-            found[case.name] = _measure(case, out / "crops", models=models, config=config)
-            console.print(f"measured {case.name}", style="dim")
-            if given.json:
-                known = {
-                    name: value for name, value in dataclasses.asdict(found[case.name]).items() if value is not None
-                }
-                print(json.dumps({"case": case.name, **known}), flush=True)
-    _print(console, found)
-    console.print(f"crops at 200 %: {out / 'crops'}")
+        plain = PortraitRun(out, models, config, given.quick, given.reshape, settings)
+        for cases in (plain.stills() if portraits else (), plain.demo(given.frames) if demo else ()):
+            for case in cases:
+                found = dataclasses.asdict(plain.measure(case))
+                console.print(f"measured {case.name}", style="dim")
+                yield case.name, {"swap": {name: value for name, value in found.items() if value is not None}}
+        if not doubles:
+            return
+        if given.reshape != RESHAPE:
+            settings = (f"cast.reshape={given.reshape}", *settings)
+        run = DoubleRun(given.doubles, out, models, config, given.quick, settings, partial(console.print, style="dim"))
+        packs = run.packs(doubles)
+        for shot in doubles:
+            yield shot.name, as_json(run.measure(shot, packs))
+            console.print(f"measured {shot.name}", style="dim")
 
 
-def _cases(out: Path, *, models: FaceModels, config: ColourConfig, frames: int, reshape: float) -> Iterator[Case]:
-    packs = {one.name: build_pack(one, out / "identities", models=models, config=config) for one in (COLLINS, HOPPER)}
-    for performer, identity in PAIRS:
-        for factor, amount in (*((factor, reshape) for factor in SIZES), (1, 0.0)):
-            off = "" if amount else ", reshape off"
-            name = f"{identity.name} on {performer.name}, {factor}x{off}"
-            stem = f"{identity.name}_on_{performer.name}_{factor}x{off.replace(', ', '_').replace(' ', '_')}"
-            plate, output = out / "plates" / f"{stem}.exr", out / "swaps" / f"{stem}.exr"
-            write_still_plate(performer, plate, factor=factor)
-            report = render(
-                stem,
-                plate=str(plate),
-                output=str(output),
-                colour_space="lin_rec709_scene",
-                pack=packs[identity.name],
-                models=models,
-                reshape=amount,
-            )
-            done = report.rendered + report.skipped
-            yield Case(name, str(plate), str(output), done, "lin_rec709_scene", identity, packs[identity.name])
-    if frames:
-        shot = make_demo_shot(out / "plates" / "demo", frames=frames)
-        output = out / "swaps" / "demo" / "demo_swap.####.exr"
-        report = render(
-            "demo",
-            plate=shot.pattern,
-            output=str(output),
-            colour_space="ACEScg",
-            pack=packs[HOPPER.name],
-            models=models,
-            reshape=reshape,
-        )
-        done = tuple(sorted(report.rendered + report.skipped))
-        yield Case(
-            "hopper on collins, demo shot", shot.pattern, str(output), done, "ACEScg", HOPPER, packs[HOPPER.name]
-        )
-
-
-def _measure(case: Case, crops: Path, *, models: FaceModels, config: ColourConfig) -> Metrics:
-    wanted = {case.frames[0], case.frames[len(case.frames) // 2], case.frames[-1]}
-
-    def watched() -> Iterator[tuple[Frame, Frame, FloatArray]]:
-        pairs = read_pairs(case.plate, case.output, frames=case.frames, config=config, colour_space=case.colour_space)
-        for plate, swap, matte in pairs:
-            if plate.number in wanted:
-                name = FramePattern.parse(case.output).path(plate.number).stem
-                _write_crop(crops / f"{name}.png", plate, swap, matte, identity=case.identity, config=config)
-            yield plate, swap, matte
-
-    return measure_sequence(watched(), models=models, config=config, identity=case.pack.embedding)[0]
-
-
-def _write_crop(
-    path: Path, plate: Frame, swap: Frame, matte: FloatArray, *, identity: Portrait, config: ColourConfig
-) -> None:
-    """Plate, swap and identity side by side, the first two at 200 %, the identity's head fitted to their height."""
-    rows, columns = np.flatnonzero((matte > 0.02).any(axis=1)), np.flatnonzero((matte > 0.02).any(axis=0))
-    if not rows.size:
+def _print(console: Console, cases: Mapping[str, Case]) -> None:
+    if not cases:
         return
-    centre = (float(columns[0] + columns[-1]) / 2, float(rows[0] + rows[-1]) / 2)
-    side = int(2 * 1.35 * (rows[-1] - rows[0]))
-    pictures = [
-        crop_at_200(
-            to_display(picture.rgb, config=config, colour_space=picture.colour_space, exposure=0.0, shoulder=False),
-            centre=centre,
-            width=side,
-            height=side,
-        )
-        for picture in (plate, swap)
-    ]
-    whole = ModelImage(read_portrait(identity))
-    height = pictures[0].height
-    x, y, span = _HEADS[identity.name]
-    face = crop_at_200(whole, centre=(x, y), width=2 * span, height=2 * span)
-    pictures.append(face.resize((height, height), Image.Resampling.LANCZOS))
-    sheet = Image.new("RGB", (sum(picture.width for picture in pictures) + 16, height), (24, 24, 26))
-    left = 0
-    for picture in pictures:
-        sheet.paste(picture, (left, 0))
-        left += picture.width + 8
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
-
-
-_HEADS = {"collins": (224.0, 120.0, 190), "hopper": (258.0, 190.0, 330)}
-"""Centre x, y and side of a square about the head in each portrait, in its own pixels."""
-
-
-def _print(console: Console, found: dict[str, Metrics]) -> None:
-    console = Console(stderr=console.stderr, width=max(console.width, 140))
     table = Table(title="vfx-swap, engine reprojection", show_lines=False)
     table.add_column("metric", no_wrap=True)
-    for name in found:
+    for name in cases:
         table.add_column(name, justify="right")
     table.add_column("good is", no_wrap=True)
-    shown = {name: {row.key: row.value for row in metric_rows(metrics)} for name, metrics in found.items()}
+    shown = {name: {row.key: row.value for row in metric_rows(Metrics(**case["swap"]))} for name, case in cases.items()}
     for key, known in PROTOCOLS.items():
         if any(key in values for values in shown.values()):
             table.add_row(known.name, *(values.get(key, "") for values in shown.values()), known.wish)
     console.print(table)
-    console.print("How each is measured (docs/quality.md):")
-    for known in PROTOCOLS.values():
-        console.print(f"  {known.name}: {known.text}", style="dim", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

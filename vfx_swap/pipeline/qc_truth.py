@@ -139,7 +139,7 @@ def face_region(points: FloatArray, *, shape: tuple[int, int], inset: float = 0.
     height = float(np.linalg.norm(points[10, :2] - points[152, :2]))
     oval, mouth = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     # The outline of a turned head crosses itself, so the hull of all points: what the face can cover.
-    hull = cv2.convexHull(np.asarray(points[:468, :2], dtype=np.float32))
+    hull = cv2.convexHull(np.ascontiguousarray(points[:468, :2], dtype=np.float32))
     cv2.fillPoly(oval, [np.round(hull).astype(np.int32)], 1)
     cv2.fillPoly(mouth, [np.round(points[list(LOOPS["mouth"]), :2]).astype(np.int32)], 1)
     reach = max(1.0, inset * height)
