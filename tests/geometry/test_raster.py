@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,3 +132,34 @@ def test_flat_positions_and_pictures_of_channels() -> None:
     assert raster.shape == (3, 4)
     picture = raster.picture(np.stack([raster.columns, raster.rows], axis=1).astype(np.float32))
     assert np.array_equal(picture[2, 3], [3.0, 2.0])
+
+
+def test_bands_are_not_seen_in_any_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    points, triangles = grid_mesh(9, 7)
+    positions = np.column_stack(
+        [points * [70, 90] + random.normal(0, 6, points.shape), random.normal(0, 9, len(points))]
+    )
+    size = {"height": 83, "width": 64}
+    whole = rasterise(positions.astype(np.float32), triangles, **size, front_only=False)
+    for band in (1, 64 * 7, 64 * 40):
+        monkeypatch.setattr("vfx_swap.geometry.raster.BAND", band)
+        cut = rasterise(positions.astype(np.float32), triangles, **size, front_only=False)
+        for name in ("rows", "columns", "triangle", "weights", "depth"):
+            assert getattr(cut, name).tobytes() == getattr(whole, name).tobytes(), name
+            assert getattr(cut, name).dtype.itemsize == 4
+
+
+def test_a_large_face_takes_memory_of_the_result_s_order() -> None:
+    points, triangles = grid_mesh(3, 3)
+    height, width = 1500, 800
+    positions = (points * [width, height]).astype(np.float32)
+    tracemalloc.start()
+    try:
+        raster = rasterise(positions, triangles, height=height, width=width, front_only=False)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    arrays = (raster.rows, raster.columns, raster.triangle, raster.weights, raster.depth)
+    assert len(raster.rows) == height * width
+    assert peak < 3 * sum(array.nbytes for array in arrays)

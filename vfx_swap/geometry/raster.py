@@ -11,6 +11,13 @@ from vfx_swap.arrays import FloatArray
 
 __all__ = ["Raster", "rasterise"]
 
+BAND = 1 << 16
+"""Pixels of the picture that are worked on at once: memory stays that of the result, however large a face is."""
+EDGE = -1e-7
+"""Shared edges must not leave gaps: a centre on an edge is in both triangles."""
+FLAT = 1e-9
+"""Twice the area in pixels under which a triangle is seen from its side."""
+
 
 @dataclass(frozen=True, eq=False)
 class Raster:
@@ -33,11 +40,15 @@ class Raster:
 
     def interpolate(self, values: FloatArray, triangles: NDArray[np.int32]) -> FloatArray:
         """Per-vertex `values` (n, c) at the covered pixels: (k, c)."""
+        out = np.empty((len(self.triangle), values.shape[1]), dtype=np.float32)
         corners = triangles[self.triangle]
-        out = values[corners[:, 0]] * self.weights[:, :1]
-        out += values[corners[:, 1]] * self.weights[:, 1:2]
-        out += values[corners[:, 2]] * self.weights[:, 2:]
-        return np.asarray(out, dtype=np.float32)
+        for channel in range(values.shape[1]):  # whole columns: rows of two or three are slow to multiply
+            of_corner = values[:, channel][corners]
+            sums = of_corner[:, 0] * self.weights[:, 0]
+            sums += of_corner[:, 1] * self.weights[:, 1]
+            sums += of_corner[:, 2] * self.weights[:, 2]
+            out[:, channel] = sums
+        return out
 
     def picture(self, values: FloatArray, *, fill: float = 0.0) -> FloatArray:
         """Values (k,) or (k, c) of the covered pixels laid into a full picture, `fill` elsewhere."""
@@ -66,50 +77,128 @@ def rasterise(
     Returns:
         The nearest triangle at each covered pixel. Deterministic: of equal depths the later triangle wins.
     """
-    tri, x, y, weights = _samples(positions[:, :2].astype(np.float64), triangles, height, width, front_only=front_only)
-    z = positions[:, 2].astype(np.float64) if positions.shape[1] > 2 else np.zeros(len(positions))
-    depth = (weights * z[triangles[tri]]).sum(axis=1)
-
-    # Far to near, so that the nearest is written last.
-    order = np.argsort(-depth, kind="stable")
-    pixel = (y * width + x)[order]
-    nearest = np.full(height * width, -1, dtype=np.int64)
-    nearest[pixel] = order
-    covered = np.flatnonzero(nearest >= 0)
-    pick = nearest[covered]
+    setup = _set_up(positions, triangles, height, width, front_only=front_only)
+    step = max(1, BAND // max(width, 1))
+    first, last = (int(setup.top.min()), int(setup.bottom.max())) if len(setup.triangle) else (0, 0)
+    shape = (height, width)
+    bands = [_band(setup, top, min(top + step - 1, last), shape) for top in range(first, last + 1, step)]
     return Raster(
-        rows=(covered // width).astype(np.int32),
-        columns=(covered % width).astype(np.int32),
-        triangle=tri[pick].astype(np.int32),
-        weights=weights[pick].astype(np.float32),
-        depth=depth[pick].astype(np.float32),
-        shape=(height, width),
+        rows=np.concatenate([band.rows for band in bands]),
+        columns=np.concatenate([band.columns for band in bands]),
+        triangle=np.concatenate([band.triangle for band in bands]),
+        weights=np.concatenate([band.weights for band in bands]),
+        depth=np.concatenate([band.depth for band in bands]),
+        shape=shape,
     )
 
 
-def _samples(
-    xy: np.ndarray, triangles: NDArray[np.int32], height: int, width: int, *, front_only: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Every pixel centre in every triangle: triangle, column, row, (n, 3) barycentric weights."""
-    a, b, c = (xy[triangles[:, k]] for k in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+@dataclass(frozen=True, eq=False)
+class _Setup:
+    """The triangles that may be seen, each with its box of pixels."""
+
+    triangle: NDArray[np.int64]
+    """(m,) index in the mesh."""
+    a: np.ndarray
+    """(2, m) float64 first corner: x, y; `ab` and `ac` lead from it to the others."""
+    ab: np.ndarray
+    ac: np.ndarray
+    inverse: np.ndarray
+    """(m,) 1 over twice the area, signed."""
+    z: np.ndarray
+    """(3, m) depth of the corners."""
+    left: NDArray[np.int64]
+    """(m,) first column, as `right`, `top`, `bottom`, all inclusive."""
+    right: NDArray[np.int64]
+    top: NDArray[np.int64]
+    bottom: NDArray[np.int64]
+
+
+def _set_up(
+    positions: FloatArray, triangles: NDArray[np.int32], height: int, width: int, *, front_only: bool
+) -> _Setup:
+    xy = np.ascontiguousarray(positions[:, :2].T, dtype=np.float64)
+    z = positions[:, 2].astype(np.float64) if positions.shape[1] > 2 else np.zeros(len(positions))
+    a, b, c = (xy[:, triangles[:, corner]] for corner in range(3))
+    ab, ac = b - a, c - a
+    area = ab[0] * ac[1] - ab[1] * ac[0]
     low = np.maximum(np.ceil(np.minimum(np.minimum(a, b), c)).astype(np.int64), 0)
-    high = np.minimum(np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int64), [width - 1, height - 1])
-    spans = high - low + 1
-    use = (area < -1e-9) if front_only else (np.abs(area) > 1e-9)
-    chosen = np.flatnonzero(use & (spans > 0).all(axis=1))
+    high = np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int64)
+    high = np.minimum(high, np.array([[width - 1], [height - 1]]))
+    seen = (area < -FLAT) if front_only else (np.abs(area) > FLAT)
+    used = np.flatnonzero(seen & (high >= low).all(axis=0))
+    return _Setup(
+        triangle=used,
+        a=a[:, used],
+        ab=ab[:, used],
+        ac=ac[:, used],
+        inverse=1.0 / area[used],
+        z=np.stack([z[triangles[used, corner]] for corner in range(3)]),
+        left=low[0, used],
+        right=high[0, used],
+        top=low[1, used],
+        bottom=high[1, used],
+    )
 
-    counts = spans[chosen, 0] * spans[chosen, 1]
-    owner = np.repeat(np.arange(len(chosen)), counts)
-    offset = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    tri = chosen[owner]
-    x = low[tri, 0] + offset % spans[tri, 0]
-    y = low[tri, 1] + offset // spans[tri, 0]
 
-    inverse = 1.0 / area[tri]
-    wb = ((x - a[tri, 0]) * (c[tri, 1] - a[tri, 1]) - (y - a[tri, 1]) * (c[tri, 0] - a[tri, 0])) * inverse
-    wc = ((b[tri, 0] - a[tri, 0]) * (y - a[tri, 1]) - (b[tri, 1] - a[tri, 1]) * (x - a[tri, 0])) * inverse
-    wa = 1.0 - wb - wc
-    # Shared edges must not leave gaps: a centre on an edge is in both triangles.
-    inside = np.flatnonzero((wa >= -1e-7) & (wb >= -1e-7) & (wc >= -1e-7))
-    return tri[inside], x[inside], y[inside], np.stack([wa[inside], wb[inside], wc[inside]], axis=1)
+def _band(setup: _Setup, top: int, bottom: int, shape: tuple[int, int]) -> Raster:
+    """What rows `top` to `bottom` see."""
+    width = shape[1]
+    own, pixel, weights = _samples(setup, top, bottom, width)
+    sample_at = np.full((bottom - top + 1) * width, -1, dtype=np.int32)
+    place, index = pixel - top * width, np.arange(len(pixel), dtype=np.int32)
+    sample_at[place] = index
+    # Few pixels see more than one triangle, and only those need their depths in order.
+    lost = sample_at[place] != index
+    if lost.any():
+        contested = np.zeros(len(sample_at), dtype=bool)
+        contested[place[lost]] = True
+        among = index[contested[place]]
+        depth = _depth(setup, own[among], weights[:, among])
+        among = among[np.argsort(-depth, kind="stable")]  # far to near: the nearest is written last
+        sample_at[place[among]] = among
+    seen = sample_at[sample_at >= 0]
+    own, weights = own[seen], weights[:, seen]
+    return Raster(
+        rows=(pixel[seen] // width).astype(np.int32),
+        columns=(pixel[seen] % width).astype(np.int32),
+        triangle=setup.triangle[own].astype(np.int32),
+        weights=np.ascontiguousarray(weights.T, dtype=np.float32),
+        depth=_depth(setup, own, weights).astype(np.float32),
+        shape=shape,
+    )
+
+
+def _depth(setup: _Setup, own: NDArray[np.int64], weights: np.ndarray) -> np.ndarray:
+    z = setup.z[:, own]
+    depth: np.ndarray = weights[0] * z[0] + weights[1] * z[1] + weights[2] * z[2]
+    return depth
+
+
+def _samples(
+    setup: _Setup, top: int, bottom: int, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], np.ndarray]:
+    """Every pixel centre of some rows in every triangle: its index in the setup, row * width + column, weights."""
+    within = np.flatnonzero((setup.top <= bottom) & (setup.bottom >= top))
+    first = np.maximum(setup.top[within], top)
+    line_own, y = _expand(within, first, np.minimum(setup.bottom[within], bottom) - first + 1)
+    # All that holds for a whole line of a triangle is worked out once for it.
+    down = y - setup.a[1, line_own]
+    lines = np.arange(len(y))
+    line, x = _expand(lines, setup.left[line_own], setup.right[line_own] - setup.left[line_own] + 1)
+    own = line_own[line]
+    across = x - setup.a[0, own]
+    inverse = setup.inverse[own]
+    second = (across * setup.ac[1, own] - (down * setup.ac[0, line_own])[line]) * inverse
+    third = ((setup.ab[0, line_own] * down)[line] - setup.ab[1, own] * across) * inverse
+    weights = np.stack([1.0 - second - third, second, third])
+    inside = np.flatnonzero((weights >= EDGE).all(axis=0))
+    return own[inside], (y * width)[line[inside]] + x[inside], weights[:, inside]
+
+
+def _expand(
+    owners: NDArray[np.int64], first: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each owner `counts` times, with the whole numbers that follow its `first`."""
+    ends = np.cumsum(counts)
+    number = np.arange(int(ends[-1]) if len(ends) else 0)
+    return np.repeat(owners, counts), number + np.repeat(first - (ends - counts), counts)
