@@ -17,6 +17,7 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.geometry.mesh import LOOPS
+from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, sample_pyramid, texels_per_pixel
 from vfx_swap.geometry.raster import Raster, rasterise
 from vfx_swap.geometry.sample import sample
 from vfx_swap.light.harmonics import LUMA
@@ -63,8 +64,8 @@ class ReprojectionOptions:
 class PreparedReprojection:
     """An identity in the plate's colour space."""
 
-    texture: FloatArray
-    """(size, size, 3) relative to mean skin, plate's primaries."""
+    texture: Pyramid
+    """Of (size, size, 3), relative to mean skin, plate's primaries."""
     texture_small: FloatArray
     """The same at LIGHT_SIZE."""
     coverage: FloatArray
@@ -121,7 +122,7 @@ class ReprojectionSwapper:
         small = (LIGHT_SIZE, LIGHT_SIZE)
         frontal = frontal_reference(identity.references)
         return PreparedReprojection(
-            texture=texture,
+            texture=make_pyramid(texture),
             texture_small=np.asarray(cv2.resize(texture, small, interpolation=cv2.INTER_AREA), dtype=np.float32),
             coverage=np.asarray(
                 cv2.resize(identity.texture.weight, small, interpolation=cv2.INTER_AREA), dtype=np.float32
@@ -157,9 +158,10 @@ class ReprojectionSwapper:
         at_light = atlas.lookup(uv)
         opening = _opening(points, ("eye_image_left", "eye_image_right"), raster, 0.004 * height)
         read_at = follow_gaze(points, raster, uv, prepared.eyes, opening)
-        texture_at = read_at * np.float32(prepared.texture.shape[0]) - np.float32(0.5)
+        footprint = texels_per_pixel(positions, atlas.mesh, size=prepared.texture.size)[:, None]
+        footprint = raster.interpolate(footprint, atlas.mesh.triangles)[:, 0]
         light = sample(seen.light, at_light)
-        swapped = sample(prepared.texture, texture_at) * light
+        swapped = sample_pyramid(prepared.texture, read_at, footprint) * light
         # A glint on a frame is no highlight of skin.
         skin = atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size))
         if self.options.match_light:

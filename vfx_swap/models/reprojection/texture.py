@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.raster import rasterise
@@ -41,6 +42,13 @@ COLOUR_LIMIT, FEATURE_COLOUR_LIMIT = 0.3, 0.8
 """Bounds, in log, on how far a texel's colour may stray from mean skin: skin, and lips and eyes."""
 DETAIL_TARGET = 0.17
 """Robust spread of fine log luminance of well photographed skin; contrast of a reference is drawn to it."""
+PORES, PORES_MOST = 0.006, 0.025
+"""Scale, as a fraction of the side, under which luminance is pores, and the most it may spread: a sharpened or
+compressed photograph has two to three times that, and crackles (both portraits: 0.02 and 0.08)."""
+DETAIL_SCALE = 0.012
+"""Scale, as a fraction of the side, of the detail that is reflected into what is filled."""
+REFLECTED_REACH, REFLECTED_MOST = 0.08, 0.06
+"""How far it is reflected, as a fraction of the side, and its bound: a fold beside a rim is no texture of skin."""
 FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
 """Blurs, as fractions of the side, that fill what no reference shows, finest first."""
 
@@ -221,6 +229,10 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
     spread = 1.4826 * float(np.median(np.abs(fine[bare]))) if bare.any() else DETAIL_TARGET
     gain = float(np.clip((DETAIL_TARGET / max(spread, 1e-3)) ** 0.5, 0.75, 1.35))
     luminance = luminance + np.float32(gain - 1.0) * fine
+    pores = luminance - _masked_blur(luminance[..., None], trust, PORES * size)[..., 0]
+    rough = 1.4826 * float(np.median(np.abs(pores[bare]))) if bare.any() else PORES_MOST
+    calmed = np.float32(min(1.0, PORES_MOST / max(rough, 1e-4)) - 1.0)
+    luminance = luminance + calmed * pores * (1.0 - atlas.regions["guard"])
 
     logs = atlas.picture(np.log(np.clip(fit.relative, 0.02, 8.0)))
     colour = logs - (logs @ np.asarray(LUMA, np.float32))[..., None]
@@ -258,4 +270,25 @@ def _fill(relative: FloatArray, trust: FloatArray, atlas: Atlas) -> FloatArray:
         amount = (1.0 - cover) * np.clip(blur(spread_from, sigma * size) * 3.0, 0.0, 1.0)
         total = total + mean * amount[..., None]
         cover = cover + amount
-    return np.asarray(total / np.maximum(cover, 1e-3)[..., None], dtype=np.float32)
+    filled = total / np.maximum(cover, 1e-3)[..., None]
+    made_up = (1.0 - np.clip(trust + use_mirror, 0.0, 1.0)) * (1.0 - eyes)
+    detail = _reflected_detail(relative, trust * (1.0 - atlas.regions["guard"]), size)
+    return np.asarray(filled * np.exp(detail * made_up)[..., None], dtype=np.float32)
+
+
+def _reflected_detail(relative: FloatArray, trust: FloatArray, size: int) -> FloatArray:
+    """(size, size) log luminance of pores and wrinkles where none is known: that beyond the nearest edge, reflected.
+
+    A patch without detail shows its outline, as a filled rim of spectacles does.
+    """
+    luminance = np.log(np.maximum(relative @ np.asarray(LUMA, np.float32), 1e-3))
+    fine = luminance - _masked_blur(luminance[..., None], trust, DETAIL_SCALE * size)[..., 0]
+    known = trust > 0.9
+    if not known.any():
+        return np.zeros_like(fine)
+    row, column = np.mgrid[:size, :size]
+    nearest_row, nearest_column = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    across = np.clip(2 * nearest_row - row, 0, size - 1), np.clip(2 * nearest_column - column, 0, size - 1)
+    away = np.hypot(row - nearest_row, column - nearest_column).astype(np.float32) / size
+    reach = 1.0 - smoothstep(away, 0.5 * REFLECTED_REACH, REFLECTED_REACH)
+    return np.asarray(REFLECTED_MOST * np.tanh(fine[across] / REFLECTED_MOST) * trust[across] * reach, dtype=np.float32)
