@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -49,7 +51,7 @@ def test_reading_is_continuous_in_size() -> None:
     pyramid, uv = make_pyramid(_noise(256)), _grid(40)
     sizes = np.geomspace(0.5, 60.0, 300)
     reads = [sample_pyramid(pyramid, uv, np.full(len(uv), size, np.float32)) for size in sizes]
-    steps = [float(np.abs(b - a).max()) for a, b in zip(reads, reads[1:], strict=False)]
+    steps = [float(np.abs(b - a).max()) for a, b in pairwise(reads)]
     assert max(steps) < 0.08
 
 
@@ -58,13 +60,15 @@ def test_footprint_is_texels_over_pixels() -> None:
     mesh = subdivide(uv=face.uv, triangles=face.triangles, levels=1)
     flat = np.asarray(mesh.uv * np.float32(200.0), np.float32)
     np.testing.assert_allclose(texels_per_pixel(flat, mesh, size=1000), 5.0, rtol=1e-3)
-    np.testing.assert_allclose(texels_per_pixel(flat * np.float32([0.25, 1.0]), mesh, size=1000), 10.0, rtol=1e-3)
+    np.testing.assert_allclose(
+        texels_per_pixel(flat * np.array([0.25, 1.0], np.float32), mesh, size=1000), 10.0, rtol=1e-3
+    )
 
 
 def test_a_mesh_seen_on_edge_is_finite() -> None:
     face = canonical_mesh()
     mesh = subdivide(uv=face.uv, triangles=face.triangles, levels=1)
-    edge = np.asarray(mesh.uv * np.float32([0.0, 100.0]), np.float32)
+    edge = np.asarray(mesh.uv * np.array([0.0, 100.0], np.float32), np.float32)
     footprint = texels_per_pixel(edge, mesh, size=1024)
     assert np.isfinite(footprint).all()
     assert np.isfinite(sample_pyramid(make_pyramid(_noise(64)), mesh.uv, footprint)).all()

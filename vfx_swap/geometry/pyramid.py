@@ -56,12 +56,13 @@ def texels_per_pixel(positions: FloatArray, mesh: FineMesh, *, size: int) -> Flo
         size: of the texture.
     """
     count = len(positions)
-    in_texture, in_picture = np.zeros(count), np.zeros(count)
-    for total, corners in ((in_texture, mesh.uv * np.float32(size)), (in_picture, positions[:, :2])):
+    areas = []
+    for corners in (mesh.uv * np.float32(size), positions[:, :2]):
         a, b, c = (corners[mesh.triangles[:, k]].astype(np.float64) for k in range(3))
         area = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
-        for k in range(3):
-            total += np.bincount(mesh.triangles[:, k], weights=area, minlength=count)
+        around = [np.bincount(mesh.triangles[:, k], weights=area, minlength=count) for k in range(3)]
+        areas.append(around[0] + around[1] + around[2])
+    in_texture, in_picture = areas
     # A triangle seen on edge has no area: the texture is still no finer there than its coarsest level.
     return np.sqrt(in_texture / np.maximum(in_picture, 1e-6 * in_texture + 1e-12)).astype(np.float32)
 
