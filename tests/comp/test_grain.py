@@ -7,13 +7,13 @@ import pytest
 from vfx_swap.arrays import FloatArray
 from vfx_swap.comp.grain import (
     _HALF_OVER_FULL,
-    OPERATOR,
-    OPERATOR_NORM,
     _RESPONSE,
     _SOFTNESS,
     BLOCK,
     FLAT_BIAS,
     FLATTEST,
+    OPERATOR,
+    OPERATOR_NORM,
     Grain,
     add_grain,
     measure_grain,

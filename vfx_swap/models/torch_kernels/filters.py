@@ -116,14 +116,14 @@ def border_pad(picture: Tensor, radius: int, *, border: str) -> Tensor:
 
 
 def _replicate(at: np.ndarray, length: int) -> np.ndarray:
-    return np.clip(at, 0, length - 1)
+    return np.asarray(np.clip(at, 0, length - 1))
 
 
 def _mirror(at: np.ndarray, length: int, *, edge: int) -> np.ndarray:
     """Indices folded back into the picture as often as it takes; `edge` 1 repeats the outermost pixel."""
     period = max(2 * length - 2 + 2 * edge, 1)
     folded = np.mod(at, period)
-    return np.minimum(folded, period - edge - folded)
+    return np.asarray(np.minimum(folded, period - edge - folded))
 
 
 def resize_area(picture: Tensor, height: int, width: int) -> Tensor:
