@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.light.harmonics import FLOOR, LUMA, HarmonicLight, fit_light, harmonic_basis
+from vfx_swap.light.harmonics import (
+    COLOUR_RIDGE,
+    FLOOR,
+    LUMA,
+    RIDGE,
+    TOLERANCE,
+    HarmonicLight,
+    fit_light,
+    harmonic_basis,
+)
 
 
 def facing(count: int, seed: int = 0) -> FloatArray:
@@ -143,3 +152,39 @@ def test_no_sample_is_refused() -> None:
 def test_a_light_checks_its_shapes() -> None:
     with pytest.raises(ValueError, match="brightness"):
         HarmonicLight(brightness=np.zeros(4, np.float32), colour=np.zeros((4, 3), np.float32), mean=1.0)
+
+
+def plain_fit(colours: FloatArray, normals: FloatArray, weights: FloatArray) -> tuple[np.ndarray, np.ndarray]:
+    """The fit as its formulas stand: normal equations of all samples at once."""
+    basis, rgb = harmonic_basis(normals).astype(np.float64), colours.astype(np.float64)
+    luma, prior = rgb @ np.asarray(LUMA), weights.astype(np.float64) / weights.sum()
+    mean = float(prior @ luma)
+    chroma = rgb / np.maximum(luma, 0.05 * mean)[:, None]
+    robust = np.ones(len(prior))
+    for _ in range(10):
+        w = prior * robust
+        w /= w.sum()
+        first = basis[:, :4]
+        brightness = np.linalg.solve(
+            basis.T @ (basis * w[:, None]) + np.diag(np.asarray(RIDGE)), basis.T @ (luma / mean * w)
+        )
+        colour = np.linalg.solve(
+            first.T @ (first * w[:, None]) + np.diag(np.asarray(COLOUR_RIDGE)), first.T @ (chroma * w[:, None])
+        )
+        error = (luma / mean / np.maximum(basis @ brightness, FLOOR) - 1.0) ** 2
+        error += 0.5 * ((chroma - first @ colour) ** 2).mean(axis=1)
+        robust = 1.0 / (1.0 + error / TOLERANCE**2) ** 2
+    return brightness * mean, colour
+
+
+@pytest.mark.parametrize("count", [37, 1024, 5003])
+def test_sums_in_blocks_are_the_plain_twin_s(count: int) -> None:
+    random = np.random.default_rng(count)
+    normals = facing(count, seed=2)
+    lit = lamp(0.8, 0.3, 0.5, fill=0.4, colour=(1.0, 0.8, 0.6)).shade(normals)
+    samples = (lit * random.lognormal(0.0, 0.3, (count, 3))).astype(np.float32)
+    weights = random.uniform(0.0, 1.0, count).astype(np.float32)
+    weights[::5] = 0.0
+    found, (brightness, colour) = fit_light(samples, normals, weights), plain_fit(samples, normals, weights)
+    assert np.allclose(found.brightness, brightness, rtol=1e-4, atol=1e-5)
+    assert np.allclose(found.colour, colour, rtol=1e-4, atol=1e-5)

@@ -28,6 +28,11 @@ FLOOR = 0.15
 """Least light, as a fraction of the mean: keeps ratios finite where the fit runs dark."""
 TOLERANCE = 0.15
 """Relative error at which a sample has lost three quarters of its weight."""
+LEAST_WEIGHT = 1e-5
+"""Part of the greatest weight under which a sample is left out."""
+BLOCK = 1024
+"""Samples summed at once: few enough that BLAS takes one thread, so that no bit depends on how many there are, and
+that they stay in the cache."""
 
 
 def harmonic_basis(normals: FloatArray) -> FloatArray:
@@ -81,31 +86,67 @@ def fit_light(colours: FloatArray, normals: FloatArray, weights: FloatArray, *, 
     Raises:
         ValueError: no sample has weight.
     """
-    total = float(weights.sum())
-    if total <= 0.0:
+    used = weights > LEAST_WEIGHT * float(weights.max(initial=0.0))
+    if not used.any():
         raise ValueError("no skin sample to fit light to")
-    basis = harmonic_basis(normals).astype(np.float64)
-    rgb = colours.astype(np.float64)
-    luma = rgb @ np.asarray(LUMA)
-    prior = weights.astype(np.float64) / total
-    mean = max(float(prior @ luma), 1e-6)
+    prior = weights[used].astype(np.float64)
+    prior /= float(prior.sum())
+    rgb = colours[used].astype(np.float64)
+    luma = rgb[:, 0] * LUMA[0] + rgb[:, 1] * LUMA[1] + rgb[:, 2] * LUMA[2]
+    mean = max(float((prior * luma).sum()), 1e-6)
     chroma = rgb / np.maximum(luma, 0.05 * mean)[:, None]
-    ridge, colour_ridge = np.diag(np.asarray(RIDGE)), np.diag(np.asarray(COLOUR_RIDGE))
-    robust = np.ones(len(prior))
-    for _ in range(rounds):
-        w = prior * robust
-        w /= max(float(w.sum()), 1e-12)
-        brightness = np.linalg.solve(basis.T @ (basis * w[:, None]) + ridge, basis.T @ (luma / mean * w))
-        first = basis[:, :4]
-        colour = np.linalg.solve(first.T @ (first * w[:, None]) + colour_ridge, first.T @ (chroma * w[:, None]))
-        predicted = np.maximum(basis @ brightness, FLOOR)
-        error = (luma / mean / predicted - 1.0) ** 2 + 0.5 * ((chroma - first @ colour) ** 2).mean(axis=1)
-        robust = 1.0 / (1.0 + error / TOLERANCE**2) ** 2
+    known = _in_blocks(harmonic_basis(normals[used]), luma / mean, chroma)
+    fitted = _reweighted(known, _block_rows(prior), rounds=rounds)
     return HarmonicLight(
-        brightness=(brightness * mean).astype(np.float32),
-        colour=colour.astype(np.float32),
+        brightness=(fitted[0] * mean).astype(np.float32),
+        colour=np.ascontiguousarray(fitted[1:, :4].T, dtype=np.float32),
         mean=mean,
     )
+
+
+def _reweighted(known: np.ndarray, prior: np.ndarray, *, rounds: int) -> np.ndarray:
+    """(4, 9) coefficients of brightness and, in their first four, of red, green and blue.
+
+    Args:
+        known: (blocks, 13, BLOCK) the basis, brightness over its mean, colour.
+        prior: (blocks, BLOCK) weights.
+        rounds: of reweighting.
+    """
+    basis, luma, chroma = known[:, :9], known[:, 9], known[:, 10:]
+    ridge, colour_ridge = np.diag(np.asarray(RIDGE)), np.diag(np.asarray(COLOUR_RIDGE))
+    fitted, robust = np.zeros((4, 9)), np.ones_like(prior)
+    for _ in range(rounds):
+        weight = prior * robust
+        weight /= max(float(weight.sum()), 1e-12)
+        sums = ((basis * weight[:, None]) @ known.swapaxes(1, 2)).sum(axis=0)
+        fitted[0] = np.linalg.solve(sums[:, :9] + ridge, sums[:, 9])
+        fitted[1:, :4] = np.linalg.solve(sums[:4, :4] + colour_ridge, sums[:4, 10:]).T
+        predicted = fitted @ basis
+        off = (predicted[:, 1:] - chroma) ** 2
+        error = (luma / np.maximum(predicted[:, 0], FLOOR) - 1.0) ** 2 + (off[:, 0] + off[:, 1] + off[:, 2]) / 6.0
+        robust = 1.0 / (1.0 + error / TOLERANCE**2) ** 2
+    return fitted
+
+
+def _in_blocks(*columns: np.ndarray) -> np.ndarray:
+    """(blocks, rows, BLOCK) float64 of columns (n,) or (n, c), 0 behind the last sample."""
+    count = len(columns[0])
+    rows = np.zeros((sum(1 if column.ndim == 1 else column.shape[1] for column in columns), _padded(count)))
+    first = 0
+    for column in columns:
+        for values in column.reshape(count, -1).T:
+            rows[first, :count] = values
+            first += 1
+    return np.ascontiguousarray(rows.reshape(len(rows), -1, BLOCK).swapaxes(0, 1))
+
+
+def _block_rows(values: np.ndarray) -> np.ndarray:
+    """(n,) as (blocks, BLOCK)."""
+    return _in_blocks(values)[:, 0]
+
+
+def _padded(count: int) -> int:
+    return -(-count // BLOCK) * BLOCK
 
 
 def _soft_floor(value: FloatArray, least: float) -> FloatArray:
