@@ -21,7 +21,7 @@ class Refined:
     """A finer mesh, linear in the coarse one's vertices."""
 
     matrix: Any
-    """(fine, coarse) sparse rows that sum to 1: fine vertices = matrix @ coarse vertices, per axis and for attributes."""
+    """(fine, coarse) sparse, rows sum to 1: fine vertices = matrix @ coarse vertices, per axis and for attributes."""
     quads: IntArray
     """(m, 4) numbers of fine vertices."""
 
@@ -31,9 +31,9 @@ class Refined:
 
 
 def refine(*, faces: Sequence[Sequence[int]], count: int, levels: int) -> Refined:
-    """`levels` (1 or more) of subdivision of polygons over `count` vertices; edges of one face are creases (open borders).
+    """`levels` (1 or more) of subdivision of polygons over `count` vertices; edges of one face only are open borders.
 
-    Vertices that no face uses stay where they are. Rules: Catmull and Clark 1978; borders as cubic splines.
+    Vertices that no face uses are left out. Rules: Catmull and Clark 1978; borders as cubic splines.
     """
     from scipy import sparse
 
@@ -43,7 +43,8 @@ def refine(*, faces: Sequence[Sequence[int]], count: int, levels: int) -> Refine
         step, quads = _once(polygons, matrix.shape[0])
         matrix = (step @ matrix).tocsr()
         polygons = list(quads)
-    return Refined(matrix=matrix, quads=np.asarray(polygons))
+    used, quads = np.unique(np.asarray(polygons), return_inverse=True)
+    return Refined(matrix=matrix[used], quads=quads.reshape(-1, 4).astype(np.int64))
 
 
 def _once(polygons: list[IntArray], count: int) -> tuple[Any, IntArray]:
