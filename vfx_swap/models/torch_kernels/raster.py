@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -23,9 +25,12 @@ class TorchRaster:
     depth: Tensor
     shape: tuple[int, int]
 
-    def interpolate(self, values: Tensor, triangles: Tensor) -> Tensor:
-        """Per-vertex `values` (n, c) at the covered pixels: (k, c)."""
-        corners = triangles[self.triangle]
+    def interpolate(self, values: Tensor | np.ndarray, triangles: Tensor | np.ndarray) -> Tensor:
+        """Per-vertex `values` (n, c) at the covered pixels: (k, c). What is numpy's is moved to the device."""
+        import torch
+
+        values = torch.as_tensor(values, device=self.weights.device)
+        corners = torch.as_tensor(triangles, device=self.weights.device)[self.triangle].long()
         out = values[corners[:, 0]] * self.weights[:, :1]
         out += values[corners[:, 1]] * self.weights[:, 1:2]
         out += values[corners[:, 2]] * self.weights[:, 2:]

@@ -14,7 +14,7 @@ import numpy as np
 
 from vfx_swap.geometry.warps import EXACT, Filter, footprint, invert_matrix, low_pass_kernel, reduction
 from vfx_swap.models.torch_kernels.filters import separable
-from vfx_swap.types import Warp, Window
+from vfx_swap.types import Crop, Warp, Window
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,14 +25,18 @@ _KEYS = -0.75
 """Free parameter of OpenCV's bicubic kernel (Keys 1981)."""
 
 
-@dataclass(frozen=True, eq=False)
-class TorchCrop:
-    """A crop on a device. Twin: `types.Crop`, whose fields these are."""
+@dataclass(frozen=True, eq=False, repr=False)
+class TorchCrop(Crop):
+    """A crop whose arrays are tensors on a device."""
 
     rgb: Tensor
     alpha: Tensor
-    warp: Warp
-    colour_space: str
+
+    def __post_init__(self) -> None:
+        """Nothing is checked: shapes come from the twins."""
+
+    def __repr__(self) -> str:
+        return f"TorchCrop({'x'.join(map(str, self.rgb.shape))} on {self.rgb.device}, {self.colour_space!r})"
 
 
 def sample(picture: Tensor, xy: Tensor, *, cubic: bool = False) -> Tensor:

@@ -1,0 +1,108 @@
+"""The array work of a swap on one device: numpy's on the CPU, torch's on a GPU, under the same names.
+
+The swapper and the journey of a frame are written once, against a `Kernels`. Plain arithmetic is written with
+operators and with `xp`, which is numpy or what stands for it; everything else is a field here, and each field of
+`NUMPY` has a torch twin that is tested against it (`torch_kernels`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from vfx_swap.comp.grain import Grain, add_grain, measure_grain
+from vfx_swap.comp.matte import expand_matte
+from vfx_swap.comp.motion import MotionBlur, blur_along, measure_motion_blur
+from vfx_swap.comp.over import comp_increment, comp_over
+from vfx_swap.geometry.raster import rasterise
+from vfx_swap.geometry.sample import sample
+from vfx_swap.geometry.warps import cut_crop, increment_crop, lay_back
+from vfx_swap.light.grade import grade
+from vfx_swap.light.harmonics import fit_light
+from vfx_swap.models.reprojection.soft import blur, grow
+
+__all__ = ["NUMPY", "Array", "Kernels"]
+
+Array: TypeAlias = Any
+"""An array of the kernels at hand: numpy's, or a torch tensor on their device."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """Functions over arrays of one device. Arguments and results are those of the numpy function named."""
+
+    device: str
+    """`cpu`, or `cuda:N`."""
+    arithmetic: str
+    """Whose rounding results have, for digests: results of one kind have the same bits on machines of one kind."""
+    xp: Any
+    """numpy, or functions of its names for arrays of this device."""
+    array: Callable[[np.ndarray], Array]
+    """To the device; does nothing where it is there."""
+    plain: Callable[[Array], np.ndarray]
+    """Back to numpy."""
+    sample: Callable[..., Array]
+    """`geometry.sample.sample`"""
+    cut_crop: Callable[..., Any]
+    """`geometry.warps.cut_crop`; takes the plate from numpy, whole, and moves what it needs."""
+    lay_back: Callable[..., tuple[Array, Array]]
+    """`geometry.warps.lay_back`"""
+    increment_crop: Callable[..., Any]
+    """`geometry.warps.increment_crop`"""
+    rasterise: Callable[..., Any]
+    """`geometry.raster.rasterise`; takes the mesh from numpy."""
+    blur: Callable[[Array, float], Array]
+    """`models.reprojection.soft.blur`"""
+    grow: Callable[[Array, float], Array]
+    """`models.reprojection.soft.grow`"""
+    fit_light: Callable[..., Any]
+    """`light.harmonics.fit_light`"""
+    grade: Callable[..., Array]
+    """`light.grade.grade`"""
+    measure_grain: Callable[[Array, Array], Grain]
+    """`comp.grain.measure_grain`"""
+    add_grain: Callable[..., Array]
+    """`comp.grain.add_grain`"""
+    measure_motion_blur: Callable[[Array, Array, Array], MotionBlur]
+    """`comp.motion.measure_motion_blur`"""
+    blur_along: Callable[[Array, MotionBlur], Array]
+    """`comp.motion.blur_along`"""
+    expand_matte: Callable[[Array, float], Array]
+    """`comp.matte.expand_matte`"""
+    comp_over: Callable[[Array, Array, Array], Array]
+    """`comp.over.comp_over`"""
+    comp_increment: Callable[[Array, Array, Array], Array]
+    """`comp.over.comp_increment`"""
+
+
+def _same(array: Array) -> Array:
+    return array
+
+
+NUMPY = Kernels(
+    device="cpu",
+    arithmetic="numpy",
+    xp=np,
+    array=_same,
+    plain=_same,
+    sample=sample,
+    cut_crop=cut_crop,
+    lay_back=lay_back,
+    increment_crop=increment_crop,
+    rasterise=rasterise,
+    blur=blur,
+    grow=grow,
+    fit_light=fit_light,
+    grade=grade,
+    measure_grain=measure_grain,
+    add_grain=add_grain,
+    measure_motion_blur=measure_motion_blur,
+    blur_along=blur_along,
+    expand_matte=expand_matte,
+    comp_over=comp_over,
+    comp_increment=comp_increment,
+)
+"""The plain twin of all others, and what runs where no device is named."""
