@@ -14,6 +14,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from vfx_swap.errors import FrameFailure, InputError
+from vfx_swap.models.kernels import NUMPY
 from vfx_swap.pipeline.consent import public_domain_consent
 from vfx_swap.pipeline.engines import Engine
 from vfx_swap.pipeline.identity_file import save_identity
@@ -108,7 +109,9 @@ class FakeSwapper:
 def fake_engine(digests: Mapping[str, str]) -> Callable[..., Engine]:
     """An engine whose swapper only prepares."""
     swapper: Any = FakeSwapper()
-    return lambda shot, **_: Engine(id=shot.engine, swapper_for=lambda _: swapper, digests=digests)
+    return lambda shot, *, kernels=NUMPY, **_: Engine(
+        id=shot.engine, swapper_for=lambda _: swapper, digests=digests, kernels=kernels
+    )
 
 
 def fake_swap(frame: Any, cast: Sequence[Any], *, shot: Shot, want_patch: bool) -> SwapResult:

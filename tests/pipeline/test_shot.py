@@ -92,7 +92,7 @@ def test_the_header_says_what_made_the_frame_and_nothing_of_day_or_machine(tmp_p
     assert header["engine"] == "reprojection"
     assert header["models"] == {"fake/x": "1"}
     assert header["identities"][0]["consent_id"].startswith("public-domain-")
-    assert set(header) == {"schema", "version", "engine", "models", "identities", "settings_digest"}
+    assert set(header) == {"schema", "version", "engine", "arithmetic", "models", "identities", "settings_digest"}
     assert str(tmp_path) not in text
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vfx_swap.cli.rendering import RESUME, run_shot
-from vfx_swap.cli.session import DebugOption, JsonOption, running
+from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running
 
 __all__ = ["render"]
 
@@ -20,6 +20,7 @@ def render(
         str | None, typer.Option(metavar="RANGE", help="Only these of the shot's frames; tracks are the whole shot's.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
+    device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -35,4 +36,4 @@ def render(
 
         settings = open_shot(shot, config=load_config())
         wanted = None if frames is None else parse_frames(frames)
-        run_shot(console, settings, frames=wanted, overwrite=overwrite)
+        run_shot(console, settings, frames=wanted, overwrite=overwrite, device=device)

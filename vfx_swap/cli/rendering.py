@@ -23,7 +23,7 @@ def local_today() -> date:
     return datetime.now(UTC).astimezone().date()
 
 
-def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, overwrite: bool) -> None:
+def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, overwrite: bool, device: str) -> None:
     """Render a shot and tell what was done.
 
     Raises:
@@ -36,6 +36,7 @@ def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, over
             shot,
             frames=frames,
             overwrite=overwrite,
+            device=device,
             today=local_today(),
             progress=progress,
             cancelled=cancelled,

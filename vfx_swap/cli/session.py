@@ -21,10 +21,22 @@ import typer
 from vfx_swap.cli.console import Console
 from vfx_swap.errors import FramesFailedError, SettingsError, VfxSwapError
 
-__all__ = ["STOPPED_EXIT", "DebugOption", "JsonOption", "MissingFrames", "report_error", "running", "stop_requests"]
+__all__ = [
+    "STOPPED_EXIT",
+    "DebugOption",
+    "DeviceOption",
+    "JsonOption",
+    "MissingFrames",
+    "report_error",
+    "running",
+    "stop_requests",
+]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout; text on stderr.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="D", help="Where frames are swapped: cpu, cuda, cuda:N or auto.")
+]
 
 MissingFrames: TypeAlias = Literal["error", "hold", "black"]
 

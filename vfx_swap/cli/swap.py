@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from vfx_swap.cli.rendering import RESUME, run_shot
-from vfx_swap.cli.session import DebugOption, JsonOption, MissingFrames, running
+from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, MissingFrames, running
 from vfx_swap.errors import UsageError
 
 __all__ = ["swap"]
@@ -41,6 +41,7 @@ def swap(
         list[str] | None, typer.Option(metavar="NAME", help="Extra EXR layer: matte or patch; repeatable.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
+    device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -66,7 +67,7 @@ def swap(
             **_given(colour_space=colour_space),
         }
         shot = open_values(values, config=load_config())
-        run_shot(console, shot, frames=None, overwrite=overwrite)
+        run_shot(console, shot, frames=None, overwrite=overwrite, device=device)
 
 
 def _file_name(text: str) -> str:

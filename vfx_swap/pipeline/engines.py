@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.errors import Problem, SettingsError, UsageError
 from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
+from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.models.registry import load_registry
 from vfx_swap.models.weights import model_folders, verified_files
@@ -16,8 +18,9 @@ from vfx_swap.pipeline.identity import TextureBuilder
 from vfx_swap.settings import Cast, Shot
 from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.load import ENGINES
+from vfx_swap.types import Crop, Face, Identity, Warp
 
-__all__ = ["Engine", "open_engine", "texture_builder"]
+__all__ = ["Engine", "ThroughNumpy", "open_engine", "texture_builder"]
 
 MESH_CARD = "mediapipe-facemesh"
 """The card whose model file holds the canonical face mesh."""
@@ -32,10 +35,39 @@ class Engine:
     """Casting -> its swapper. Any: what it prepares only itself knows."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Card id/file name -> SHA-256 of every model file it works with."""
+    kernels: Kernels = NUMPY
+    """What its swappers' crops are arrays of."""
 
 
-def open_engine(shot: Shot, *, config: ColourConfig) -> Engine:
+class ThroughNumpy:
+    """A swapper that works on numpy arrays, for crops that lie on a device: they come and go."""
+
+    def __init__(self, swapper: Swapper[Any], kernels: Kernels) -> None:
+        self.id = swapper.id
+        self.swapper, self.kernels = swapper, kernels
+
+    def prepare(self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None) -> Any:
+        """What the swapper prepares."""
+        return self.swapper.prepare(identity, colour_space=colour_space, performer=performer)
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """The swapper's."""
+        return self.swapper.warp_for(face)
+
+    def swap(self, crop: Crop, face: Face, prepared: Any, /) -> Crop:
+        """The swapper's crop, on the device again."""
+        plain = Crop(self.kernels.plain(crop.rgb), self.kernels.plain(crop.alpha), crop.warp, crop.colour_space)
+        after = self.swapper.swap(plain, face, prepared)
+        return replace(crop, rgb=self.kernels.array(after.rgb), alpha=self.kernels.array(after.alpha))
+
+
+def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY) -> Engine:
     """The engine that a shot names.
+
+    Args:
+        shot: the settings.
+        config: OCIO config.
+        kernels: of the device to work on.
 
     Raises:
         UsageError: there is none of that name, or the shot asks for what no engine can do yet.
@@ -46,7 +78,7 @@ def open_engine(shot: Shot, *, config: ColourConfig) -> Engine:
     if later:
         raise SettingsError(later, where=shot.name)
     if shot.engine == "reprojection":
-        return _reprojection(shot, config=config)
+        return _reprojection(shot, config=config, kernels=kernels)
     raise UsageError(f"no engine is called {shot.engine!r}", mend=f"Choose one of: {', '.join(ENGINES)}")
 
 
@@ -69,7 +101,7 @@ def _canonical_mesh() -> tuple[CanonicalMesh, dict[str, str]]:
     return read_canonical_mesh(paths[file.role]), {f"{card.id}/{file.name}": file.sha256}
 
 
-def _reprojection(shot: Shot, *, config: ColourConfig) -> Engine:
+def _reprojection(shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engine:
     from vfx_swap.models.reprojection.swapper import ReprojectionOptions, ReprojectionSwapper
 
     mesh, digests = _canonical_mesh()
@@ -82,6 +114,9 @@ def _reprojection(shot: Shot, *, config: ColourConfig) -> Engine:
             match_light=shot.lighting.match == "plate",
             reshape=cast.reshape,
         )
-        return ReprojectionSwapper(mesh=mesh, config=config, options=options)
+        swapper = ReprojectionSwapper(mesh=mesh, config=config, options=options)
+        if kernels is NUMPY:
+            return swapper
+        return ThroughNumpy(swapper, kernels)
 
-    return Engine(id=shot.engine, swapper_for=swapper_for, digests=digests)
+    return Engine(id=shot.engine, swapper_for=swapper_for, digests=digests, kernels=kernels)

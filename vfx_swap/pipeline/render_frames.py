@@ -163,5 +163,7 @@ def _failed_row(plan: RenderPlan, number: int, error: Exception) -> FrameRow:
         settings_digest=frame_digest(plan, number),
         output_digest=None,
         finished=timestamp(),
+        device=plan.kernels.device,
+        arithmetic=plan.kernels.arithmetic,
         error=reason,
     )

@@ -55,6 +55,10 @@ class FrameRow:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Timings of the parts: read, swap, write."""
     metrics: Mapping[str, float | int | str] = field(default_factory=dict)
+    device: str = "cpu"
+    """Where it was swapped: `cpu`, or `cuda:N`."""
+    arithmetic: str = "numpy"
+    """Whose rounding it has: frames of one arithmetic have the same bits, of two they differ by rounding."""
     warnings: tuple[str, ...] = ()
     error: str | None = None
 
@@ -71,6 +75,7 @@ class FrameRow:
         """
         texts = ("output", "input_digest", "settings_digest", "finished")
         digest, error = fields.get("output_digest"), fields.get("error")
+        where = {key: fields[key] for key in ("device", "arithmetic") if isinstance(fields.get(key), str)}
         if type(fields.get("frame")) is not int or not all(isinstance(fields.get(key), str) for key in texts):
             raise ValueError("a row needs frame, output, input_digest, settings_digest and finished")
         if not all(value is None or isinstance(value, str) for value in (digest, error)):
@@ -81,6 +86,7 @@ class FrameRow:
             output_digest=digest,
             seconds=dict(fields.get("seconds") or {}),
             metrics=dict(fields.get("metrics") or {}),
+            **where,
             warnings=tuple(fields.get("warnings") or ()),
             error=error,
         )

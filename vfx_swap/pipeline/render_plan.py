@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.pipeline.swap import CastFace
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class RenderPlan:
     header: Mapping[str, object]
     """What the header of every frame says, beside the frame's own digest. Nothing of the day or the machine."""
     swap_frame: SwapFrame
+    kernels: Kernels = NUMPY
+    """Of the device that frames are swapped on."""
     overwrite: bool = False
     """True renders frames even where their output is current."""
 

@@ -172,6 +172,8 @@ def write_swapped(plan: RenderPlan, number: int, swapped: SwappedFrame) -> Frame
         finished=timestamp(),
         seconds={part: round(value, 4) for part, value in seconds.items()},
         metrics=swapped.metrics,
+        device=plan.kernels.device,
+        arithmetic=plan.kernels.arithmetic,
         warnings=tuple(report.warnings),
     )
 

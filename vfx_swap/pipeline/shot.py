@@ -20,6 +20,8 @@ from vfx_swap.geometry.shapes import neutral_shape
 from vfx_swap.io.outputs import Output, open_output
 from vfx_swap.io.plates import MissingPolicy
 from vfx_swap.models.default import FaceModels, load_face_models
+from vfx_swap.models.devices import open_kernels
+from vfx_swap.models.kernels import Kernels
 from vfx_swap.pipeline.consent import check_consent, consent_usage
 from vfx_swap.pipeline.engines import Engine, open_engine
 from vfx_swap.pipeline.identity_file import load_identity
@@ -68,7 +70,7 @@ class ShotReport:
 class OpenEngine(Protocol):
     """Engines by the name that a shot gives."""
 
-    def __call__(self, shot: Shot, *, config: ColourConfig) -> Engine:
+    def __call__(self, shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engine:
         """The engine; CannotRunError where it cannot run here."""
         ...
 
@@ -79,6 +81,7 @@ class Tools:
 
     swap_frame: SwapFrame = swap_frame
     open_engine: OpenEngine = open_engine
+    open_kernels: Callable[[str], Kernels] = open_kernels
     load_models: Callable[[], AbstractContextManager[FaceModels]] = load_face_models
     model_digests: Callable[[], dict[str, str]] = default_digests
     load_config: Callable[[], ColourConfig] = load_config
@@ -103,6 +106,7 @@ def render_shot(
     *,
     frames: Sequence[int] | None = None,
     overwrite: bool = False,
+    device: str = "cpu",
     today: date,
     progress: Progress = no_progress,
     cancelled: Cancelled = never_cancelled,
@@ -115,6 +119,8 @@ def render_shot(
         frames: the frames wanted, of the shot's; None: all of them. Tracks are always the whole shot's, so
             that a frame has the same bits whatever range it is rendered in.
         overwrite: True renders frames even where their output is current.
+        device: where frames are swapped, as `models.devices.open_kernels` takes it. Faces are found and followed
+            on the CPU all the same, so that a shot has one set of tracks.
         today: the day that consent is checked for.
         progress: told of every frame, in this thread.
         cancelled: asked between frames; True stops once the frames in hand are written.
@@ -131,7 +137,7 @@ def render_shot(
     """
     identities = _consenting_identities(shot, today=today)
     config = tools.load_config()
-    engine = tools.open_engine(shot, config=config)
+    engine = tools.open_engine(shot, config=config, kernels=tools.open_kernels(device))
     plate = open_shot_plate(
         shot.plate,
         frames=shot.frames,
@@ -277,6 +283,7 @@ def _plan(
         base_digest=_base_digest(shot, engine, plate.config, plate),
         header=_header(identities, engine),
         swap_frame=swap_frame,
+        kernels=engine.kernels,
         overwrite=overwrite,
     )
 
@@ -287,6 +294,7 @@ def _base_digest(shot: Shot, engine: Engine, config: ColourConfig, plate: ShotPl
         "revision": str(RENDER_REVISION),
         "shot": shot.name,  # seeds the grain
         "engine": engine.id,
+        "arithmetic": engine.kernels.arithmetic,
         "ocio": config.digest,
         "colour_space": plate.colour_space,
         # By content: a config's text does not tell when a LUT that it names was changed.
@@ -305,6 +313,7 @@ def _header(identities: Mapping[str, Identity], engine: Engine) -> dict[str, obj
         "schema": "vfx_swap/header.1",
         "version": __version__,
         "engine": engine.id,
+        "arithmetic": engine.kernels.arithmetic,
         "models": dict(engine.digests),
         "identities": [used[digest] for digest in sorted(used)],
     }

@@ -26,7 +26,9 @@ def skin(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     light = 0.2 + np.maximum(normals @ rng.normal(size=3), 0.0)
     colours = light[:, None] * [0.5, 0.35, 0.3] * rng.uniform(0.8, 1.2, (4000, 1))
     colours[::11] = rng.random((len(colours[::11]), 3))
-    return colours.astype(np.float32), normals.astype(np.float32), rng.random(4000, dtype=np.float32)
+    weights = rng.random(4000, dtype=np.float32)
+    weights[::3] = 9e-6  # too little to count
+    return colours.astype(np.float32), normals.astype(np.float32), weights
 
 
 @pytest.mark.parametrize("seed", range(4))

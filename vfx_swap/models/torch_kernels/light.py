@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vfx_swap.light.harmonics import COLOUR_RIDGE, FLOOR, LUMA, RIDGE, TOLERANCE
+from vfx_swap.light.harmonics import COLOUR_RIDGE, FLOOR, LEAST_WEIGHT, LUMA, RIDGE, TOLERANCE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,12 +48,14 @@ def fit_light(colours: Tensor, normals: Tensor, weights: Tensor, *, rounds: int 
     """
     import torch
 
-    total = weights.double().sum()
+    most = weights.amax() if len(weights) else weights.new_zeros(())
+    used = weights.where(weights > LEAST_WEIGHT * most, 0.0).double()
+    total = used.sum()
     if float(total) <= 0.0:
         raise ValueError("no skin sample to fit light to")
     basis, rgb = harmonic_basis(normals).double(), colours.double()
     luma = rgb @ rgb.new_tensor(LUMA)
-    prior = weights.double() / total
+    prior = used / total
     mean = (prior @ luma).clamp(min=1e-6)
     chroma = rgb / luma.maximum(0.05 * mean)[:, None]
     ridge, colour_ridge = torch.diag(rgb.new_tensor(RIDGE)), torch.diag(rgb.new_tensor(COLOUR_RIDGE))
