@@ -20,6 +20,7 @@ from vfx_swap.geometry.warps import (
     invert_matrix,
     lay_back,
     plate_points,
+    sampled,
 )
 from vfx_swap.types import Crop, Warp, Window
 
@@ -293,3 +294,23 @@ def test_inputs_are_left_alone_and_views_will_do() -> None:
     view.setflags(write=False)
     warp = around(1.2, 40.0, 20, 30)
     np.testing.assert_array_equal(cut(view, warp).rgb, cut(np.ascontiguousarray(view), warp).rgb)
+
+
+@pytest.mark.parametrize(("scale", "degrees"), [(1.0, 0.0), (1.0, 90.0), (0.5, 17.0), (1.7, -50.0)])
+@pytest.mark.parametrize("shift", [0.0, 15.0])
+def test_a_crop_needs_no_more_of_the_plate_than_what_it_samples(scale: float, degrees: float, shift: float) -> None:
+    warp = around(scale, degrees, 21, 15)
+    warp.matrix[:, 2] -= shift  # out over the plate's border
+    if scale == 1.0:
+        np.round(warp.matrix, out=warp.matrix)
+    part = sampled(warp, PLATE)
+    assert 0 < part.width * part.height < PLATE.width * PLATE.height
+    for rgb in (bits(PLATE), smooth(PLATE)):
+        with np.errstate(invalid="ignore", over="ignore"):
+            whole, from_part = cut(rgb, warp), cut(rgb[part.slices(PLATE)], warp, part)
+        if scale == 1.0:
+            assert from_part.rgb.tobytes() == whole.rgb.tobytes()
+            assert from_part.alpha.tobytes() == whole.alpha.tobytes()
+    # The last picture's values are around 1: what is left is the rounding of positions.
+    assert np.allclose(from_part.rgb, whole.rgb, atol=1e-5)
+    assert np.allclose(from_part.alpha, whole.alpha, atol=1e-6)

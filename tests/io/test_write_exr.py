@@ -16,6 +16,7 @@ from vfx_swap.io.digests import file_sha256
 from vfx_swap.io.picture import Picture
 from vfx_swap.io.read import read_picture
 from vfx_swap.io.write import WriteReport, write_picture
+from vfx_swap.types import Window
 
 PRIMARIES = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)
 HEADER: dict[str, Any] = {
@@ -301,3 +302,26 @@ def test_unknown_extensions_are_refused(tmp_path: Path) -> None:
     plate = read_picture(half_exr(tmp_path / "p.exr"))
     with pytest.raises(UnsupportedImageError, match=r"\.xyz"):
         unchanged(tmp_path / "o.xyz", plate)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_window_is_the_whole_with_nothing_around_it(tmp_path: Path, mixed: bool) -> None:
+    pixels = any_half(20, 30).astype(np.float32) if mixed else any_half(20, 30)
+    more = {"formats": ["half", "half", "half", "float"]} if mixed else {}
+    plate = read_picture(half_exr(tmp_path / "p.exr", pixels, window=(-8, 5), display=(0, 0, 32, 24), **more))
+    random = np.random.default_rng(4)
+    rgb, matte = random.uniform(0, 2, (20, 30, 3)).astype(np.float32), np.zeros((20, 30), np.float32)
+    matte[5:9, 7:20] = random.uniform(0, 1, (4, 13))
+    layers = {"matte.1.A": matte, "stmap.R": matte * 2}
+    write_picture(tmp_path / "whole.exr", plate, rgb=rgb, matte=matte, layers=layers)
+    at, window = (slice(4, 11), slice(6, 25)), Window(-2, 9, 19, 7)
+    part = {name: values[at] for name, values in layers.items()}
+    write_picture(tmp_path / "part.exr", plate, rgb=rgb[at], matte=matte[at], layers=part, window=window)
+    assert (tmp_path / "part.exr").read_bytes() == (tmp_path / "whole.exr").read_bytes()
+    nothing = {name: values[:0, :0] for name, values in layers.items()}
+    write_picture(
+        tmp_path / "none.exr", plate, rgb=rgb[:0, :0], matte=matte[:0, :0], layers=nothing, window=Window(-8, 5, 0, 0)
+    )
+    got = read_picture(tmp_path / "none.exr")
+    assert np.array_equal(bits(got.native_rgb), bits(plate.native_rgb))
+    assert not got.rgb_part.channel("matte.1.A").any()

@@ -22,7 +22,7 @@ from vfx_swap.pipeline.render_log import RENDER_SCHEMA
 from vfx_swap.pipeline.shot import Tools, render_shot
 from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Cast, Shot, Write
-from vfx_swap.types import Consent, Embedding, Face, Identity, Pose, Reference, SkinTexture, SwapResult, Track
+from vfx_swap.types import Consent, Embedding, Face, Identity, Pose, Reference, SkinTexture, SwapResult, Track, Warp
 
 TODAY = date(2026, 6, 1)
 WIDTH, HEIGHT = 64, 48
@@ -96,7 +96,7 @@ def face_at(frame: int, x: float, y: float) -> Face:
 
 
 class FakeSwapper:
-    """Prepares the identity's mean colour."""
+    """Prepares the identity's mean colour, and looks at a box around the face."""
 
     id = "fake"
 
@@ -104,6 +104,11 @@ class FakeSwapper:
         """A number that depends on the identity."""
         assert colour_space == "ACEScg"
         return float(identity.texture.rgb.mean())
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """20 pixels a side."""
+        left, top = np.round(face.points[:, :2].mean(axis=0).astype(np.float64)) - 10.0
+        return Warp(np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]), 20, 20)
 
 
 def fake_engine(digests: Mapping[str, str]) -> Callable[..., Engine]:
@@ -119,7 +124,7 @@ def fake_swap(frame: Any, cast: Sequence[Any], *, shot: Shot, want_patch: bool) 
     rgb, matte = frame.rgb.copy(), np.zeros(frame.rgb.shape[:2], np.float32)
     mattes = {}
     for one in cast:
-        x, y = (round(float(value)) for value in one.face.points[:, :2].mean(axis=0))
+        x, y = np.round(one.face.points[:, :2].mean(axis=0)).astype(int) - (frame.data_window.x, frame.data_window.y)
         own = np.zeros_like(matte)
         own[max(0, y - 6) : y + 6, max(0, x - 6) : x + 6] = one.strength
         rgb = np.where(own[..., None] > 0, rgb * np.float32(0.5 * one.prepared), rgb)

@@ -17,6 +17,8 @@ import pytest
 
 from tests.pipeline.shot_fakes import (
     ALL,
+    HEIGHT,
+    WIDTH,
     digests_of,
     fake_analyse,
     fake_engine,
@@ -38,6 +40,7 @@ from vfx_swap.pipeline.shot import RENDER_REVISION
 from vfx_swap.pipeline.shot_tracks import analyse_plate
 from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Shot
+from vfx_swap.types import Window
 
 
 def test_a_shot_is_written_with_its_log_and_tracks(tmp_path: Path) -> None:
@@ -68,6 +71,26 @@ def test_pixels_outside_the_matte_are_the_plates_and_inside_the_swappers(tmp_pat
     rest = np.ones(plate.shape[:2], bool)
     rest[box] = False
     assert np.array_equal(out[rest].view(np.uint16), plate[rest].view(np.uint16))
+
+
+def test_only_what_faces_touch_is_converted_and_nothing_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows: list[Window] = []
+
+    def look(frame: Any, cast: Any, **more: Any) -> Any:
+        windows.append(frame.data_window)
+        return fake_swap(frame, cast, **more)
+
+    shot = make_shot(tmp_path, layers=("matte", "patch"))
+    render(shot, tools=tools(swap_frame=look))
+    touched = digests_of(tmp_path / "out")
+    monkeypatch.setattr("vfx_swap.pipeline.render_steps._touched", lambda cast, plate: plate)
+    render(shot, tools=tools(swap_frame=look), overwrite=True)
+    assert digests_of(tmp_path / "out") == touched
+    parts, wholes = windows[: len(ALL)], windows[len(ALL) :]
+    assert all(window.width < 40 and window.height < 40 for window in parts)
+    assert all((window.width, window.height) == (WIDTH, HEIGHT) for window in wholes)
 
 
 def test_every_face_comes_with_the_way_to_rec709(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "low_pass_kernel",
     "plate_points",
     "reduction",
+    "sampled",
 ]
 
 Filter: TypeAlias = Literal["linear", "cubic"]
@@ -123,6 +124,18 @@ def footprint(warp: Warp, data_window: Window, *, margin: int = 1) -> Window:
     left, top = np.floor(seen.min(axis=0)).astype(int) - margin
     right, bottom = np.ceil(seen.max(axis=0)).astype(int) + margin + 1
     return Window(int(left), int(top), int(right - left), int(bottom - top)).intersect(data_window)
+
+
+def sampled(warp: Warp, data_window: Window) -> Window:
+    """The part of a data window that decides a crop's pixels: cut from it alone, a crop is the same.
+
+    To the bit where the warp is by whole pixels; else to the rounding of sample positions (1e-9 px).
+
+    Args:
+        warp: the crop's.
+        data_window: plate pixels.
+    """
+    return footprint(warp, data_window, margin=1 + _reach(reduction(invert_matrix(warp.matrix))))
 
 
 def cut_crop(
@@ -228,7 +241,7 @@ def _resample(picture: FloatArray, x: np.ndarray, y: np.ndarray, *, scale: float
     height, width = picture.shape[:2]
     if not x.size or not picture.size:
         return np.zeros((*x.shape, picture.shape[2]), dtype=np.float32)
-    pad = 3 + math.ceil(3.0 * scale)
+    pad = _reach(scale)
     left, right = (int(np.clip(edge, 0, width - 1)) for edge in (math.floor(x.min()) - pad, math.ceil(x.max()) + pad))
     top, bottom = (int(np.clip(edge, 0, height - 1)) for edge in (math.floor(y.min()) - pad, math.ceil(y.max()) + pad))
     region = picture[top : bottom + 1, left : right + 1]
@@ -247,6 +260,11 @@ def _resample(picture: FloatArray, x: np.ndarray, y: np.ndarray, *, scale: float
     sound = share > 1.0 - 1e-6
     sharp = _interpolate(_blur(np.where(good, region, np.float32(0.0)), scale), x, y, resample)
     return np.where(np.isfinite(nearest), np.where(sound, sharp, plain), nearest)
+
+
+def _reach(scale: float) -> int:
+    """Input pixels around a sample that the filters of a reduction by `scale` read."""
+    return 3 + math.ceil(3.0 * scale)
 
 
 def low_pass_kernel(scale: float) -> np.ndarray | None:

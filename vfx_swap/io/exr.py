@@ -10,6 +10,7 @@ OpenImageIO's Python cannot write without converting, and the plate's bits come 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import OpenImageIO as oiio
@@ -18,6 +19,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.io.picture import Part, Picture, Spec
 from vfx_swap.io.plan import OutPart, Plan
 from vfx_swap.io.samples import convert_samples, to_samples
+from vfx_swap.types import Window
 
 __all__ = ["LOSSLESS", "exr_plan"]
 
@@ -28,17 +30,20 @@ _TILES = ("tile_width", "tile_height", "tile_depth")
 _WITH_PLATE = ("matte", "patch", "regions")
 
 
-def exr_plan(plate: Picture, *, layers: Mapping[str, FloatArray], header: Mapping[str, str]) -> Plan:
+def exr_plan(
+    plate: Picture, *, layers: Mapping[str, FloatArray], header: Mapping[str, str], window: Window | None = None
+) -> Plan:
     """Plan an EXR.
 
     Args:
         plate: of any format; an integer plate becomes half (up to 10 bits) or float, its encoding kept.
-        layers: full channel name -> (height, width) of the plate's data window.
+        layers: full channel name -> (height, width) of `window`.
         header: attributes for the part that holds RGB; keys of Cryptomatte go to its part as well.
+        window: where layers lie within the plate's data window; they are 0 outside of it. None: all of it.
     """
     warnings: list[str] = []
     plan = _carry(plate, warnings) if plate.format == "openexr" else _convert(plate, warnings)
-    _add_layers(plan, layers, header)
+    _add_layers(plan, layers, header, _Place.of(plate.data_window if window is None else window, plate.data_window))
     for name, text in header.items():
         plan.parts[plan.rgb_part].spec.attribute(name, text)
     if len(plan.parts) > 1:
@@ -143,7 +148,29 @@ def _warn_left_behind(plate: Picture, warnings: list[str]) -> None:
         warnings.append(f"left behind by the change of format: channels {', '.join(lost)}")
 
 
-def _add_layers(plan: Plan, layers: Mapping[str, FloatArray], header: Mapping[str, str]) -> None:
+@dataclass(frozen=True)
+class _Place:
+    """Where layers lie in the pixels of a part."""
+
+    shape: tuple[int, int]
+    at: tuple[slice, slice]
+    whole: bool
+    """True where they cover all."""
+
+    @classmethod
+    def of(cls, window: Window, whole: Window) -> _Place:
+        return cls((whole.height, whole.width), window.slices(whole), window == whole)
+
+    def lay(self, values: np.ndarray) -> np.ndarray:
+        """A layer's values among zeros."""
+        if self.whole:
+            return values
+        out = np.zeros(self.shape, values.dtype)
+        out[self.at] = values
+        return out
+
+
+def _add_layers(plan: Plan, layers: Mapping[str, FloatArray], header: Mapping[str, str], place: _Place) -> None:
     target = plan.parts[plan.rgb_part]
     dtype = target.planes[plan.rgb[0]].dtype
     own: dict[str, dict[str, np.ndarray]] = {}
@@ -152,10 +179,10 @@ def _add_layers(plan: Plan, layers: Mapping[str, FloatArray], header: Mapping[st
         if first in _WITH_PLATE:
             if name in target.planes:
                 plan.warnings.append(f"channel {name} of the plate is replaced by the layer of that name")
-            target.planes[name] = to_samples(values, dtype=dtype, bits=16)
+            target.planes[name] = place.lay(to_samples(values, dtype=dtype, bits=16))
         else:
             # CryptoFaceRegion00, 01, ... are ranks of one layer: one part.
-            own.setdefault(first.rstrip("0123456789") or first, {})[name] = values
+            own.setdefault(first.rstrip("0123456789") or first, {})[name] = place.lay(values)
     for part_name, planes in own.items():
         _replace_or_append(plan, part_name, OutPart(_data_spec(target.spec, part_name, header), planes))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import UnsupportedImageError, UsageError
 from vfx_swap.io.movie_writer import MOVIE_CODECS, MovieCodec, MovieWriter
@@ -18,6 +20,7 @@ from vfx_swap.io.picture import Picture
 from vfx_swap.io.plates import Plate
 from vfx_swap.io.stills import FLOAT_FORMATS, WRITE_FORMATS, format_of
 from vfx_swap.io.write import WriteReport, write_picture
+from vfx_swap.types import Window
 
 __all__ = ["DEFAULT_FPS", "Output", "open_output"]
 
@@ -75,6 +78,7 @@ class Output:
         matte: FloatArray,
         layers: Mapping[str, FloatArray] = _NO_LAYERS,
         header: Mapping[str, str] = _NO_HEADER,
+        window: Window | None = None,
     ) -> WriteReport:
         """Write one frame: `write_picture`, or the next frame of a movie.
 
@@ -85,6 +89,7 @@ class Output:
             matte: (height, width) 0 to 1; only where it is above 0 does `rgb` count.
             layers: see `write_picture`; EXR only.
             header: see `write_picture`; a movie's is not written.
+            window: see `write_picture`.
 
         Raises:
             UnsupportedImageError: layers for what is no EXR, float light for integers.
@@ -92,14 +97,17 @@ class Output:
             OutputError: it cannot be written.
         """
         if self.is_movie:
-            return self._write_movie(frame, picture, rgb, matte, layers)
+            whole = picture.data_window
+            return self._write_movie(frame, picture, _laid(rgb, window, whole), _laid(matte, window, whole), layers)
         if self.pattern.kind == "still" and self._first not in (None, frame):
             raise UsageError(
                 f"frames {self._first} and {frame} would be the same file",
                 where=self.pattern.text,
                 mend="Write name.####",
             )
-        report = write_picture(self.path(frame), picture, rgb=rgb, matte=matte, layers=layers, header=header)
+        report = write_picture(
+            self.path(frame), picture, rgb=rgb, matte=matte, layers=layers, header=header, window=window
+        )
         self._first = frame
         return report
 
@@ -146,6 +154,15 @@ class Output:
             )
         warnings = self._movie.write(picture, rgb=rgb, matte=matte, seconds=seconds)
         return WriteReport(tuple(dict.fromkeys(warnings)), "")
+
+
+def _laid(values: FloatArray, window: Window | None, whole: Window) -> FloatArray:
+    """A window's values among zeros."""
+    if window is None or window == whole:
+        return values
+    out = np.zeros((whole.height, whole.width, *values.shape[2:]), np.float32)
+    out[window.slices(whole)] = values
+    return out
 
 
 def open_output(

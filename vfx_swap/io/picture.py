@@ -137,14 +137,15 @@ class Picture:
         stated = int(self.rgb_part.spec.get_int_attribute("oiio:BitsPerSample", width))
         return stated if 0 < stated < width else width
 
-    def rgb(self) -> FloatArray:
-        """(height, width, 3) float32 copy of the data window, in the file's own encoding.
+    def rgb(self, window: Window | None = None) -> FloatArray:
+        """(height, width, 3) float32 copy of the data window, or of a window within it, in the file's own encoding.
 
         Halves and floats as they are, NaN and inf included, premultiplied where the format is (EXR);
         integers divided by the largest value of their type, so 0 to 1; movies as R'G'B' where 0 is black
         and 1 is nominal white, beyond which a limited-range movie may reach.
         """
-        return _as_float(self.native_rgb)
+        native = self.native_rgb
+        return _as_float(native if window is None else native[window.slices(self.data_window)])
 
     @property
     def alpha(self) -> FloatArray | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from vfx_swap.io.picture import Picture, Spec
 from vfx_swap.io.plan import OutPart, Plan, fit_spec
 from vfx_swap.io.samples import place
 from vfx_swap.io.stills import format_of, still_plan
+from vfx_swap.types import Window
 
 __all__ = ["WriteReport", "write_picture"]
 
@@ -45,6 +46,7 @@ def write_picture(
     matte: FloatArray,
     layers: Mapping[str, FloatArray] = _NO_LAYERS,
     header: Mapping[str, str] = _NO_HEADER,
+    window: Window | None = None,
 ) -> WriteReport:
     """Write the plate with `rgb` where `matte` is above 0.
 
@@ -60,6 +62,8 @@ def write_picture(
         matte: (height, width) 0 to 1.
         layers: full channel name (`matte.1.A`, `patch.R`, `stmap.R`, `regions.hair`) -> (height, width). EXR only.
         header: attributes for the header, such as `vfx_swap/render`.
+        window: where `rgb`, `matte` and layers lie within the plate's data window: outside of it nothing is
+            changed, and layers are 0. None: all of the data window.
 
     Raises:
         UnsupportedImageError: layers for a format that has none, float light for a format of integers.
@@ -67,27 +71,48 @@ def write_picture(
         OutputError: it could not be written.
     """
     target = Path(path)
-    window = plate.data_window
+    window = plate.data_window if window is None else window
     check_array("rgb", rgb, shape=(window.height, window.width, 3))
     check_array("matte", matte, shape=(window.height, window.width))
     for name, values in layers.items():
         check_array(f"layer {name}", values, shape=(window.height, window.width))
-    plan = _plan(target, plate, layers, header)
-    part = plan.parts[plan.rgb_part]
-    native = np.stack([part.planes[name] for name in plan.rgb], axis=-1)
-    placed = place(native, rgb, matte, bits=plan.bits)
-    for index, name in enumerate(plan.rgb):
-        part.planes[name] = placed[..., index]
+    plan = _plan(target, plate, layers, header, window)
+    colour = _Colour.under(matte, rgb, plan, at=window.slices(plate.data_window))
     with atomic_write(target) as temporary:
-        _write_parts(temporary, target, format_of(target), plan)
+        _write_parts(temporary, target, format_of(target), plan, colour)
         _compare(temporary, target, plan, plate, header)
         digest = file_sha256(temporary)
     return WriteReport(tuple(dict.fromkeys((*plate.warnings, *plan.warnings))), digest)
 
 
-def _plan(target: Path, plate: Picture, layers: Mapping[str, FloatArray], header: Mapping[str, str]) -> Plan:
+@dataclass(frozen=True, eq=False)
+class _Colour:
+    """New samples for a rectangle of the part that holds RGB: all else is written as the plate has it."""
+
+    at: tuple[slice, slice]
+    """Rows and columns."""
+    planes: Mapping[str, np.ndarray]
+    """Channel -> samples of the rectangle."""
+
+    @classmethod
+    def under(cls, matte: FloatArray, rgb: FloatArray, plan: Plan, *, at: tuple[slice, slice]) -> _Colour:
+        """What `place` makes of the plate's rectangle `at`."""
+        part = plan.parts[plan.rgb_part]
+        native = np.stack([part.planes[name][at] for name in plan.rgb], axis=-1)
+        placed = place(native, rgb, matte, bits=plan.bits)
+        return cls(at, {name: placed[..., index] for index, name in enumerate(plan.rgb)})
+
+    def lay(self, buffer: np.ndarray, names: Sequence[str]) -> None:
+        """Into a part's samples (height, width, len(names)), of the samples' type or one that holds them."""
+        for name, values in self.planes.items():
+            buffer[(*self.at, names.index(name))] = values
+
+
+def _plan(
+    target: Path, plate: Picture, layers: Mapping[str, FloatArray], header: Mapping[str, str], window: Window
+) -> Plan:
     if format_of(target) == "openexr":
-        return exr_plan(plate, layers=layers, header=header)
+        return exr_plan(plate, layers=layers, header=header, window=window)
     if layers:
         raise UnsupportedImageError(
             f"layers {', '.join(layers)} do not fit into {target.suffix}",
@@ -97,7 +122,7 @@ def _plan(target: Path, plate: Picture, layers: Mapping[str, FloatArray], header
     return still_plan(target, plate, header=header)
 
 
-def _write_parts(temporary: Path, target: Path, format_name: str, plan: Plan) -> None:
+def _write_parts(temporary: Path, target: Path, format_name: str, plan: Plan, colour: _Colour) -> None:
     output = oiio.ImageOutput.create(format_name)
     if output is None:
         raise OutputError(f"cannot write {format_name}: {_reason(oiio)}", where=target)
@@ -108,6 +133,8 @@ def _write_parts(temporary: Path, target: Path, format_name: str, plan: Plan) ->
         for index, part in enumerate(plan.parts):
             _check(_open(output, temporary, index, specs), output, target, "open")
             buffer = _buffer(part, plan)
+            if index == plan.rgb_part:
+                colour.lay(buffer, list(part.planes))
             _check(output.write_image(buffer), output, target, "write")
         # close() answers True on a full disk, so it is the calls before it that tell.
         _check(output.close(), output, target, "close")
@@ -138,7 +165,7 @@ def _buffer(part: OutPart, plan: Plan) -> np.ndarray:
     """One array for OpenImageIO: of the native type where there is one, else float32 for half beside float."""
     planes = list(part.planes.values())
     if len({plane.dtype for plane in planes}) == 1:
-        return np.ascontiguousarray(np.stack(planes, axis=-1))
+        return np.stack(planes, axis=-1)
     signalling = [name for name, plane in part.planes.items() if _has_signalling_nan(plane)]
     if signalling:
         plan.warnings.append(

@@ -7,12 +7,14 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.io.picture import Picture
-from vfx_swap.types import Frame
+from vfx_swap.types import Frame, Window
 
 __all__ = ["from_frame", "to_frame"]
 
 
-def to_frame(picture: Picture, *, number: int, config: ColourConfig, colour_space: str) -> Frame:
+def to_frame(
+    picture: Picture, *, number: int, config: ColourConfig, colour_space: str, window: Window | None = None
+) -> Frame:
     """A plate's picture as a frame.
 
     Scene-linear plates pass through untouched, in their own primaries; others are converted into the
@@ -23,19 +25,20 @@ def to_frame(picture: Picture, *, number: int, config: ColourConfig, colour_spac
         number: the frame's number.
         config: OCIO config.
         colour_space: the space the file's values are in.
+        window: the part of the data window that is wanted, and made the frame's data window; None: all of it.
 
     Raises:
         ColourSpaceError: the config does not know the space, or no way from it to scene-linear light.
         UnsupportedImageError: the picture's pixel type cannot be worked on.
     """
     linear = config.scene_linear_for(colour_space)
-    rgb = picture.rgb()
+    rgb = picture.rgb(window)
     if not config.is_scene_linear(colour_space):
         rgb = config.convert(rgb, source=colour_space, destination=linear)
     return Frame(
         number=number,
         rgb=rgb,
-        data_window=picture.data_window,
+        data_window=picture.data_window if window is None else window,
         display_window=picture.display_window,
         colour_space=linear,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,11 +17,13 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709
 from vfx_swap.errors import InputError, TracksError
+from vfx_swap.geometry.warps import sampled
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.render_log import FrameRow
 from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest
 from vfx_swap.pipeline.swap import CastFace
 from vfx_swap.settings import file_sha256
+from vfx_swap.types import Window
 
 if TYPE_CHECKING:
     from vfx_swap.io.picture import Picture
@@ -51,6 +53,7 @@ class SwappedFrame:
 
     read: ReadFrame
     frame: Frame
+    """The part of the plate that faces touch, as its data window says; so for matte and layers."""
     matte: FloatArray
     layers: Mapping[str, FloatArray]
     metrics: Mapping[str, float | int | str]
@@ -89,8 +92,8 @@ def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
         TracksError: a face is larger than any camera sees.
     """
     start = time.perf_counter()
-    frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space)
-    to_rec709 = plan.config.matrix(source=frame.colour_space, destination=LINEAR_REC709)
+    linear = plan.config.scene_linear_for(plan.colour_space)
+    to_rec709 = plan.config.matrix(source=linear, destination=LINEAR_REC709)
     cast = [
         CastFace(
             track_id=one.track.id,
@@ -103,10 +106,14 @@ def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
         for one in plan.cast
         if number in one.track.faces
     ]
+    plate = read.picture.data_window
     for one in cast:
-        _check_size(one, frame)
+        _check_size(one, number, plate)
+    window = _touched(cast, plate)
+    frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space, window=window)
     wanted = plan.shot.write.layers
-    result = plan.swap_frame(frame, cast, shot=plan.shot, want_patch="patch" in wanted) if cast else None
+    seen = cast and not window.is_empty
+    result = plan.swap_frame(frame, cast, shot=plan.shot, want_patch="patch" in wanted) if seen else None
     matte = np.zeros(frame.rgb.shape[:2], np.float32) if result is None else result.matte
     metrics: dict[str, float | int | str] = {"faces": len(cast), "matte_pixels": int(np.count_nonzero(matte))}
     if cast:
@@ -117,17 +124,27 @@ def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
     return SwappedFrame(read, swapped, matte, layers, metrics, time.perf_counter() - start)
 
 
-def _check_size(cast: CastFace, frame: Frame) -> None:
+def _touched(cast: Sequence[CastFace], plate: Window) -> Window:
+    """The part of the plate that any face's crop is cut from or laid into: the rest is not even converted."""
+    parts = [sampled(one.swapper.warp_for(one.face), plate) for one in cast]
+    parts = [part for part in parts if not part.is_empty]
+    if not parts:
+        return Window(plate.x, plate.y, 0, 0)
+    left, top = min(part.x for part in parts), min(part.y for part in parts)
+    return Window(left, top, max(part.right for part in parts) - left, max(part.bottom for part in parts) - top)
+
+
+def _check_size(cast: CastFace, number: int, window: Window) -> None:
     """Refuse a face that no camera sees: its crop would take all memory.
 
     Raises:
         TracksError: the face is `LARGEST_FACE` times as wide or high as the plate; edited by hand.
     """
     size = float(np.ptp(cast.face.points[:, :2], axis=0).max())
-    plate = max(frame.data_window.width, frame.data_window.height)
+    plate = max(window.width, window.height)
     if size > LARGEST_FACE * plate:
         what = f"the face of track {cast.track_id} is {size:.0f} pixels large, in a plate of {plate}"
-        raise TracksError(what, where=f"frame {frame.number}", mend="Mend it in the tracks file, or delete that file")
+        raise TracksError(what, where=f"frame {number}", mend="Mend it in the tracks file, or delete that file")
 
 
 def _layers(plan: RenderPlan, matte: FloatArray, result: SwapResult | None) -> dict[str, FloatArray]:
@@ -160,6 +177,7 @@ def write_swapped(plan: RenderPlan, number: int, swapped: SwappedFrame) -> Frame
         matte=swapped.matte,
         layers=swapped.layers,
         header={HEADER_NAME: json.dumps({**plan.header, "settings_digest": settings}, sort_keys=True)},
+        window=swapped.frame.data_window,
     )
     write_seconds = time.perf_counter() - start
     seconds = {"read": read.seconds, "swap": swapped.seconds, "write": write_seconds}
