@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -102,4 +103,25 @@ def test_hosts_on_path_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_machine_and_devices_are_told() -> None:
     assert "core" in checks.check_machine().text
-    assert "CPUExecutionProvider" in checks.check_devices().text
+    found = checks.check_devices()
+    assert "--device takes cpu" in found.text
+    assert "torch" in found.text
+    assert "CPUExecutionProvider" in found.text
+
+
+def test_a_gpu_that_torch_cannot_use_comes_with_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA Something (UUID: GPU-1)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(checks, "_torch_devices", lambda: ([], "torch is not installed"))
+    found = checks.check_devices()
+    assert (found.state, "NVIDIA Something" in found.text) == ("note", True)
+    assert found.mend is not None
+    assert "scripts/setup --neural" in found.mend
+    monkeypatch.setattr(checks, "_torch_devices", lambda: (["cuda:0"], "torch 2.13.0"))
+    found = checks.check_devices()
+    assert (found.state, found.mend) == ("ok", None)
+    assert "--device takes cpu, cuda:0" in found.text

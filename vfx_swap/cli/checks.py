@@ -215,26 +215,46 @@ def check_system_libraries(
 
 
 def check_devices() -> Check:
-    """Processing devices: onnxruntime's providers, and the GPUs that the driver names."""
+    """What `--device` takes here, by torch; the GPUs that the driver names; onnxruntime's providers."""
     try:
         from vfx_swap.models.runtimes.onnx_session import import_onnxruntime
 
         providers = ", ".join(import_onnxruntime().get_available_providers())
     except Exception as error:  # noqa: BLE001  any way a library can fail to load is reported by check_modules
-        return Check("devices", "note", f"onnxruntime does not load ({type(error).__name__})")
+        providers = f"does not load ({type(error).__name__})"
+    named = _nvidia_gpus()
+    usable, torch = _torch_devices()
+    devices = ", ".join(["cpu", *usable])
+    text = f"--device takes {devices}; {'; '.join(named) or 'no NVIDIA GPU'}; {torch}; onnxruntime: {providers}"
+    if named and not usable:
+        mend = "scripts/setup --neural, or --gpu for onnxruntime too; without it everything runs on the CPU"
+        return Check("devices", "note", text, mend)
+    return Check("devices", "ok", text)
+
+
+def _nvidia_gpus() -> list[str]:
+    """GPUs as the driver's own program names them."""
     program = shutil.which("nvidia-smi")
-    gpus: list[str] = []
-    if program is not None:
-        try:
-            run = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
-            gpus = [line.split("(UUID")[0].strip() for line in run.stdout.splitlines() if line.startswith("GPU ")]
-        except (OSError, subprocess.TimeoutExpired):
-            gpus = []
-    found = "; ".join(gpus) if gpus else "no NVIDIA GPU"
-    if gpus and "CUDAExecutionProvider" not in providers:
-        mend = "scripts/setup --gpu; the default engine does not need it"
-        return Check("devices", "note", f"cpu; {found}, not used; onnxruntime: {providers}", mend)
-    return Check("devices", "ok", f"cpu; {found}; onnxruntime: {providers}")
+    if program is None:
+        return []
+    try:
+        run = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [line.split("(UUID")[0].strip() for line in run.stdout.splitlines() if line.startswith("GPU ")]
+
+
+def _torch_devices() -> tuple[list[str], str]:
+    """GPUs by the names that `--device` takes, and what torch there is."""
+    from vfx_swap.errors import DeviceError
+    from vfx_swap.models.torch_kernels.device import import_torch
+
+    try:
+        torch = import_torch()
+    except DeviceError as error:
+        return [], error.what
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return [f"cuda:{index}" for index in range(count)], f"torch {torch.__version__}"
 
 
 def check_disk(folders: Sequence[Path]) -> list[Check]:
