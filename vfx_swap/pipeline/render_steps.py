@@ -102,6 +102,7 @@ def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
             prepared=one.prepared,
             strength=one.strength,
             to_rec709=to_rec709,
+            kernels=plan.kernels,
         )
         for one in plan.cast
         if number in one.track.faces

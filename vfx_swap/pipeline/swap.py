@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.comp.grain import add_grain, measure_grain
-from vfx_swap.comp.matte import expand_matte
-from vfx_swap.comp.motion import blur_along, measure_motion_blur
-from vfx_swap.comp.over import comp_increment, comp_over
-from vfx_swap.geometry.warps import cut_crop, footprint, increment_crop, lay_back
-from vfx_swap.light.grade import grade, light_gain
+from vfx_swap.geometry.warps import footprint
+from vfx_swap.light.grade import light_gain
+from vfx_swap.models.kernels import NUMPY, Array, Kernels
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.settings import Lighting, Shot
 from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp
@@ -43,6 +40,8 @@ class CastFace:
     """0 the plate, 1 the identity."""
     to_rec709: np.ndarray | None = None
     """(3, 3) from the plate's linear primaries to Rec.709, in which the shot's light is stated; None: they are that."""
+    kernels: Kernels = NUMPY
+    """What the swapper's crops are arrays of."""
 
 
 def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch: bool) -> SwapResult:
@@ -61,26 +60,28 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
     rgb, union = frame.rgb, np.zeros(frame.rgb.shape[:2], np.float32)
     mattes: dict[int, FloatArray] = {}
     for one in sorted(cast, key=lambda c: (c.face.height, c.track_id)):
-        before = cut_crop(
+        kernels = one.kernels
+        before = kernels.cut_crop(
             frame.rgb, data_window=window, warp=one.swapper.warp_for(one.face), colour_space=frame.colour_space
         )
         after = one.swapper.swap(before, one.face, one.prepared)
-        after = _motion(before, after)
-        after = _light(before, after, shot.lighting, to_rec709=one.to_rec709)
+        after = _motion(before, after, kernels)
+        after = _light(before, after, kernels, shot.lighting, to_rec709=one.to_rec709)
         if shot.grain.match == "plate":
-            after = _grain(before, after, seed=_seed(shot.name, frame.number, one.track_id))
+            after = _grain(before, after, kernels, seed=_seed(shot.name, frame.number, one.track_id))
 
         part = footprint(before.warp, window)
         at = part.slices(window)
         # A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
         exact = _is_whole(before.warp)
-        face, alpha = lay_back(after if exact else increment_crop(before, after), data_window=part)
-        matte = expand_matte(alpha, shot.matte.expand_pixels) * np.float32(one.strength)
+        face, alpha = kernels.lay_back(after if exact else kernels.increment_crop(before, after), data_window=part)
+        matte = kernels.expand_matte(alpha, shot.matte.expand_pixels) * one.strength
         rgb = rgb.copy()
-        rgb[at] = (comp_over if exact else comp_increment)(np.ascontiguousarray(rgb[at]), face, matte)
+        comp = kernels.comp_over if exact else kernels.comp_increment
+        rgb[at] = kernels.plain(comp(kernels.array(np.ascontiguousarray(rgb[at])), face, matte))
 
         whole = np.zeros_like(union)
-        whole[at] = matte
+        whole[at] = kernels.plain(matte)
         mattes[one.track_id] = whole
         union = union + whole - union * whole
     return SwapResult(
@@ -96,31 +97,30 @@ def _is_whole(warp: Warp) -> bool:
     return bool(np.array_equal(warp.matrix[:, :2], np.eye(2)) and np.array_equal(warp.matrix, np.round(warp.matrix)))
 
 
-def _motion(before: Crop, after: Crop) -> Crop:
+def _motion(before: Crop, after: Crop, kernels: Kernels) -> Crop:
     """The plate's motion blur on the swapped face and its matte, where the plate has any."""
-    plate, face = _finite(before.rgb), _finite(after.rgb)
-    blur = measure_motion_blur(plate, face, np.asarray(after.alpha >= SOLID, np.float32))
+    xp = kernels.xp
+    plate, face = _finite(before.rgb, xp), _finite(after.rgb, xp)
+    blur = kernels.measure_motion_blur(plate, face, xp.float32(after.alpha >= SOLID))
     if blur.length_pixels < 1.0:
         return after
-    alpha = blur_along(after.alpha, blur)
-    colour = blur_along(face * after.alpha[..., None], blur) / np.maximum(alpha, 1e-4)[..., None]
-    rgb = np.where(alpha[..., None] > 1e-4, colour, after.rgb)
-    alpha = np.where(alpha > 1e-4, alpha, np.float32(0.0))
-    return replace(after, rgb=np.asarray(rgb, np.float32), alpha=np.asarray(alpha, np.float32))
+    alpha = kernels.blur_along(after.alpha, blur)
+    colour = kernels.blur_along(face * after.alpha[..., None], blur) / xp.maximum(alpha, 1e-4)[..., None]
+    rgb = xp.where(alpha[..., None] > 1e-4, colour, after.rgb)
+    return replace(after, rgb=rgb, alpha=xp.where(alpha > 1e-4, alpha, 0.0))
 
 
-def _finite(rgb: FloatArray) -> FloatArray:
+def _finite(rgb: Array, xp: Any) -> Array:
     # 0 for inf, too: what is measured by blurring must not glare.
-    return np.asarray(np.nan_to_num(rgb, nan=0.0, posinf=0.0, neginf=0.0), np.float32)
+    return xp.where(xp.isfinite(rgb), rgb, 0.0)
 
 
-def _painted(before: Crop, after: Crop) -> np.ndarray:
+def _painted(before: Crop, after: Crop) -> Array:
     """(height, width, 1) True where the swapper put anything: under its matte, and where a grown one may show it."""
-    painted: np.ndarray = (after.alpha > 0.0)[..., None] | (after.rgb != before.rgb).any(axis=-1, keepdims=True)
-    return painted
+    return (after.alpha > 0.0)[..., None] | (after.rgb != before.rgb).any(axis=-1, keepdims=True)
 
 
-def _light(before: Crop, after: Crop, lighting: Lighting, *, to_rec709: np.ndarray | None) -> Crop:
+def _light(before: Crop, after: Crop, kernels: Kernels, lighting: Lighting, *, to_rec709: np.ndarray | None) -> Crop:
     """The shot's exposure, temperature and tint on the swapped face."""
     gain = light_gain(
         exposure_stops=lighting.exposure_stops,
@@ -130,32 +130,32 @@ def _light(before: Crop, after: Crop, lighting: Lighting, *, to_rec709: np.ndarr
     if np.array_equal(gain, np.ones(3)):
         return after
     with np.errstate(invalid="ignore", over="ignore"):
-        lit = np.where(_painted(before, after), grade(after.rgb, gain=gain, to_rec709=to_rec709), after.rgb)
-    return replace(after, rgb=np.asarray(lit, np.float32))
+        graded = kernels.grade(after.rgb, gain=gain, to_rec709=to_rec709)
+        return replace(after, rgb=kernels.xp.where(_painted(before, after), graded, after.rgb))
 
 
-def _grain(before: Crop, after: Crop, *, seed: int) -> Crop:
+def _grain(before: Crop, after: Crop, kernels: Kernels, *, seed: int) -> Crop:
     """The plate's grain on the swapped face, as much as it lacks.
 
     The plate is read wherever it is about as bright as the face: skin alone has pores that pass for grain.
     """
-    plate, face = _finite(before.rgb), _finite(after.rgb)
+    xp = kernels.xp
+    plate, face = _finite(before.rgb, xp), _finite(after.rgb, xp)
     brightness = plate.mean(axis=-1)
     on_face = after.alpha >= 0.5
     if not on_face.any():
         return after
-    middle = float(np.median(brightness[on_face]))
+    middle = float(xp.median(brightness[on_face]))
     alike = (before.alpha >= 1.0) & (brightness > 0.25 * middle) & (brightness < 4.0 * middle)
     # A hot pixel is no grain, and would be blurred into what is alike.
-    plate = np.minimum(plate, np.float32(8.0 * middle))
-    wanted = measure_grain(plate, alike.astype(np.float32))
+    plate = xp.minimum(plate, 8.0 * middle)
+    wanted = kernels.measure_grain(plate, xp.float32(alike))
     # Pores and creases of the face pass for grain: at least half of what is wanted is laid on.
-    read = measure_grain(face, after.alpha)
+    read = kernels.measure_grain(face, after.alpha)
     most = 0.5 * float(np.trace(wanted.covariance)) / max(float(np.trace(read.covariance)), 1e-18)
     present = replace(read, covariance=read.covariance * min(1.0, most))
-    grained = add_grain(face, wanted=wanted, present=present, seed=seed)
-    rgb = np.where(_painted(before, after), grained, after.rgb)
-    return replace(after, rgb=np.asarray(rgb, np.float32))
+    grained = kernels.add_grain(face, wanted=wanted, present=present, seed=seed)
+    return replace(after, rgb=xp.where(_painted(before, after), grained, after.rgb))
 
 
 def _seed(name: str, frame: int, track: int) -> int:
