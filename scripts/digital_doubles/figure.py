@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +65,25 @@ class Region:
 
     @cached_property
     def face(self) -> FloatArray:
-        """(n,) 0..1: the face region, to the jaw and the hairline; 1 in eyes and mouth."""
-        mask = np.maximum(self.anatomy.mask("face"), self.inside)
-        for name in self.anatomy.faces:
+        """(n,) 0..1: the face region, to the jaw and the hairline; 1 in eyes and mouth, 0 at ears, skull and neck."""
+        from scipy import sparse
+
+        anatomy = self.anatomy
+        count = len(anatomy.vertices)
+        pairs = np.array([(f[k], f[k - 1]) for f in anatomy.faces["body"] for k in range(len(f))])
+        graph = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count)).tocsr()
+        graph = graph + graph.T
+        share: Any = sparse.diags(1 / np.maximum(np.asarray(graph.sum(1)).reshape(-1), 1))
+        near = share @ graph
+        mask = np.maximum(anatomy.mask("face"), self.inside)
+        mask[anatomy.vertices[:, 1] < -0.16] = 0.0
+        for _ in range(14):  # a fade some 3 cm wide: shapes of two heads meet without a ridge
+            mask = np.maximum(0.4 * mask + 0.6 * (near @ mask), self.inside)
+        mask = _smoothstep(mask, 0.10, 0.92) * (1 - _smoothstep(near @ anatomy.mask("ears"), 0.0, 0.6))
+        for name in anatomy.faces:
             if name.startswith("helper-") and name not in {"helper-hair", "helper-skirt", "helper-tights"}:
-                mask[self.anatomy.group(name)] = 1.0
-        return _smoothstep(mask, 0.12, 0.85)
+                mask[anatomy.group(name)] = 1.0
+        return np.asarray(mask, np.float64)
 
     @cached_property
     def inside(self) -> FloatArray:
@@ -114,7 +128,7 @@ class Region:
         }
 
     @cached_property
-    def lashes(self) -> Mapping[str, object]:
+    def lashes(self) -> Mapping[str, Any]:
         """Sparse matrices from base vertices to lash points, by group."""
         return {name: lash_matrix(self.anatomy, name) for name in LASHES}
 
@@ -171,7 +185,7 @@ class Figure:
         for name, refined in region.mouth.items():
             found[name] = refined(vertices)
         for name, matrix in region.lashes.items():
-            found[name] = np.asarray(matrix @ vertices)  # type: ignore[operator]
+            found[name] = np.asarray(matrix @ vertices)
         for side in ("l", "r"):
             found[f"{side}-eye"] = self.eye_pose(side, vertices)
         return found
@@ -184,7 +198,7 @@ class Figure:
         summed = np.zeros_like(vertices)
         for k in range(4):
             np.add.at(summed, quads[:, k], normal)
-        return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
+        return np.asarray(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12), np.float64)
 
     def head_shape(self) -> HeadShape:
         """What builders of props need of the neutral head."""

@@ -94,7 +94,7 @@ def _brows(person: Person, rng: np.random.Generator) -> Picture:
     """(h, w) coverage of both brows."""
     import cv2
 
-    count = int(330 + 330 * person.brows.density)
+    count = int(420 + 420 * person.brows.density)
     lines: list[tuple[FloatArray, float]] = []
     for side in (-1.0, 1.0):
         s = rng.uniform(0.0, 1.0, count) ** 0.9
@@ -102,7 +102,7 @@ def _brows(person: Person, rng: np.random.Generator) -> Picture:
         lean = np.radians(np.interp(s, [0.0, 0.2, 0.6, 1.0], [75.0, 48.0, 14.0, -14.0]) + rng.normal(0, 9, count))
         lean = lean - across * np.radians(16) * (s > 0.25)
         length = rng.uniform(0.004, 0.0075, count) * np.interp(s, [0, 0.3, 1], [0.8, 1.0, 0.8])
-        strength = rng.uniform(0.45, 0.9, count)
+        strength = rng.uniform(0.7, 1.0, count)
         for k in range(count):
             angle, y = brow_point(person, float(s[k]), float(across[k]))
             t = np.linspace(-0.5, 0.5, 5)
@@ -113,7 +113,7 @@ def _brows(person: Person, rng: np.random.Generator) -> Picture:
             lines.append((np.stack([side * xs, ys], 1), float(strength[k])))
     hairs = _strokes(lines, 1.0)
     under = cv2.GaussianBlur(hairs, (0, 0), 5.0)
-    return np.asarray(np.clip(1 - (1 - 0.95 * hairs) * (1 - 0.55 * under), 0, 0.97), np.float32)
+    return np.asarray(np.clip(1 - (1 - 0.95 * hairs) * (1 - 0.75 * under), 0, 0.97), np.float32)
 
 
 def _freckles(person: Person, rng: np.random.Generator) -> Picture:

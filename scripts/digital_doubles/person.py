@@ -48,8 +48,8 @@ _SIGNED = {
     "mouth/mouth-lowerlip-height": 0.5, "mouth/mouth-upperlip-height": 0.5, "mouth/mouth-cupidsbow": 0.5,
     "mouth/mouth-philtrum-volume": 0.4, "mouth/mouth-lowerlip-width": 0.4, "mouth/mouth-upperlip-width": 0.4,
     "chin/chin-height": 0.5, "chin/chin-width": 0.55, "chin/chin-prominent": 0.45, "chin/chin-bones": 0.5,
-    "chin/chin-prognathism": 0.3, "chin/chin-jaw-drop": 0.4, "head/head-fat": 0.4, "head/head-scale-horiz": 0.35,
-    "head/head-scale-vert": 0.35, "forehead/forehead-temple": 0.4, "forehead/forehead-nubian": 0.35,
+    "chin/chin-prognathism": 0.3, "chin/chin-jaw-drop": 0.4, "head/head-fat": 0.3, "head/head-scale-horiz": 0.2,
+    "head/head-scale-vert": 0.25, "forehead/forehead-temple": 0.25, "forehead/forehead-nubian": 0.35,
     "forehead/forehead-scale-vert": 0.35, "neck/neck-scale-horiz": 0.3,
 }  # fmt: skip
 """Targets with -decr and -incr, and the standard deviation of the weight drawn for them."""
@@ -216,7 +216,7 @@ def _details(*, rng: np.random.Generator, strength: float) -> dict[str, float]:
             for side in ("l", "r"):
                 put(f"{folder}/{side}-{stem}", low, high, value + float(rng.normal(0.0, 0.03)))
     shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
-    weights[f"head/head-{shape}"] = float(rng.uniform(0.2, 0.7)) * strength
+    weights[f"head/head-{shape}"] = float(rng.uniform(0.1, 0.45)) * strength
     if rng.random() < 0.4:
         weights["chin/chin-cleft-incr"] = float(rng.uniform(0.1, 0.6)) * strength
     return weights

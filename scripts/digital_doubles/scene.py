@@ -7,6 +7,7 @@ are in world space already; motion blur comes from a velocity per point, so no o
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -102,7 +103,7 @@ def _camera(bpy: Any, scene: Any) -> Any:
 
 def _aim(camera: Any, poses: Any, field_degrees: Any) -> None:
     """Keys of the camera at shutter open, middle and close: (3, 4, 4) world space, looking along -z, y up."""
-    import mathutils
+    mathutils = importlib.import_module("mathutils")
 
     axes = mathutils.Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
     camera.animation_data_clear()
@@ -126,7 +127,7 @@ def _aim(camera: Any, poses: Any, field_degrees: Any) -> None:
 
 def _lights(bpy: Any, scene: Any, lights: list[Mapping[str, Any]], made: list[Any]) -> None:
     """Area lights of a frame: position, target, size (metres), watts, colour."""
-    import mathutils
+    mathutils = importlib.import_module("mathutils")
 
     for old in made:
         bpy.data.objects.remove(old, do_unlink=True)
@@ -147,7 +148,7 @@ def _lights(bpy: Any, scene: Any, lights: list[Mapping[str, Any]], made: list[An
         made.append(thing)
 
 
-def _world(bpy: Any, scene: Any, spec: Mapping[str, Any]) -> None:
+def _world(bpy: Any, scene: Any, spec: Mapping[str, Any], folder: Path) -> None:
     world = bpy.data.worlds.new("world")
     scene.world = world
     world.use_nodes = True
@@ -155,7 +156,7 @@ def _world(bpy: Any, scene: Any, spec: Mapping[str, Any]) -> None:
     background.inputs["Color"].default_value = (*spec["color"], 1.0)
     background.inputs["Strength"].default_value = float(spec.get("strength", 1.0))
     if spec.get("picture"):
-        image = bpy.data.images.load(spec["picture"])
+        image = bpy.data.images.load(str(folder / spec["picture"]))
         image.colorspace_settings.name = "Non-Color"
         node = world.node_tree.nodes.new("ShaderNodeTexEnvironment")
         node.image = image
@@ -180,9 +181,11 @@ def _render(bpy: Any, job: Mapping[str, Any]) -> Any:
     scene.view_settings.view_transform = "Raw"
     cycles = scene.cycles
     cycles.device, cycles.samples, cycles.seed = "CPU", int(settings["samples"]), int(settings["seed"])
-    cycles.use_adaptive_sampling = False
+    cycles.use_adaptive_sampling, cycles.adaptive_threshold, cycles.adaptive_min_samples = True, 0.03, 4
+    cycles.use_light_tree = False  # few lights: sampling each is as good, and faster
     cycles.use_denoising = bool(settings.get("denoise", True))
     cycles.denoiser = "OPENIMAGEDENOISE"
+    cycles.denoising_prefilter = "FAST"
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 6, 2, 2
     cycles.transmission_bounces, cycles.transparent_max_bounces, cycles.volume_bounces = 4, 12, 0
     cycles.sample_clamp_indirect = 4.0
@@ -197,12 +200,21 @@ def _render(bpy: Any, job: Mapping[str, Any]) -> Any:
     return scene
 
 
+def _crop(scene: Any, box: Any) -> None:
+    """Draws only a box of the frame (left, low, right, high as shares of it, y up), or all of it; the size stays."""
+    scene.render.use_border = box is not None
+    scene.render.use_crop_to_border = False
+    left, low, right, high = box or (0.0, 0.0, 1.0, 1.0)
+    scene.render.border_min_x, scene.render.border_max_x = float(left), float(right)
+    scene.render.border_min_y, scene.render.border_max_y = float(low), float(high)
+
+
 def _draw(bpy: Any, job: Mapping[str, Any], arrays: Mapping[str, Any], folder: Path) -> None:
     _empty(bpy)
     scene = _render(bpy, job)
-    _world(bpy, scene, job["world"])
+    _world(bpy, scene, job["world"], folder)
     camera = _camera(bpy, scene)
-    materials = {name: scene_materials.build(bpy, name, spec) for name, spec in job["materials"].items()}
+    materials = {name: scene_materials.build(bpy, name, spec, folder) for name, spec in job["materials"].items()}
     things: dict[str, Any] = {}
     for spec in job["things"]:
         thing = (_strands if spec.get("points") else _mesh)(bpy, spec, arrays)
@@ -225,6 +237,7 @@ def _draw(bpy: Any, job: Mapping[str, Any], arrays: Mapping[str, Any], folder: P
         _aim(camera, arrays[picture["camera"]], picture["field"])
         _lights(bpy, scene, picture["lights"], lights)
         scene.frame_set(0)
+        _crop(scene, picture.get("box"))
         path = folder / f"{picture['name']}.exr"
         scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)
@@ -241,7 +254,7 @@ def main(arguments: list[str]) -> int:
         import time
 
         time.sleep(3600)
-    import bpy
+    bpy = importlib.import_module("bpy")
 
     with np.load(folder / "arrays.npz") as arrays:
         _draw(bpy, job, arrays, folder)  # lazily: a picture's points are read when it is drawn

@@ -7,6 +7,7 @@ attribute that says how much of the surface counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 __all__ = ["build"]
@@ -15,8 +16,8 @@ __all__ = ["build"]
 class _Nodes:
     """A material's node tree, built by calls that return sockets."""
 
-    def __init__(self, bpy: Any, name: str) -> None:
-        self.bpy = bpy
+    def __init__(self, bpy: Any, name: str, folder: Path) -> None:
+        self.bpy, self.folder = bpy, folder
         self.material = bpy.data.materials.new(name)
         self.material.use_nodes = True
         self.tree = self.material.node_tree
@@ -59,7 +60,7 @@ class _Nodes:
 
     def picture(self, path: str, *, extension: str = "EXTEND") -> Any:
         node = self.add("ShaderNodeTexImage", extension=extension, interpolation="Cubic")
-        node.image = self.bpy.data.images.load(path, check_existing=True)
+        node.image = self.bpy.data.images.load(str(self.folder / path), check_existing=True)
         node.image.colorspace_settings.name = "Non-Color"
         node.image.alpha_mode = "CHANNEL_PACKED"
         return node
@@ -74,7 +75,7 @@ class _Nodes:
         return self.add("ShaderNodeBump", inputs).outputs["Normal"]
 
     def principled(self, inputs: Mapping[str, Any]) -> Any:
-        return self.add("ShaderNodeBsdfPrincipled", inputs).outputs["BSDF"]
+        return self.add("ShaderNodeBsdfPrincipled", inputs, subsurface_method="BURLEY").outputs["BSDF"]
 
     def finish(self, shader: Any, mattes: Mapping[str, Any], texture: Any = None) -> Any:
         self.tree.links.new(shader, self.output.inputs["Surface"])
@@ -89,9 +90,9 @@ class _Nodes:
         return self.material
 
 
-def build(bpy: Any, name: str, spec: Mapping[str, Any]) -> Any:
-    """The material a spec asks for."""
-    nodes = _Nodes(bpy, name)
+def build(bpy: Any, name: str, spec: Mapping[str, Any], folder: Path) -> Any:
+    """The material a spec asks for; its pictures lie in `folder`."""
+    nodes = _Nodes(bpy, name, folder)
     kinds = {
         "skin": _skin,
         "eye": _eye,

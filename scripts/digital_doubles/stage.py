@@ -1,11 +1,12 @@
 """A stage: actors, props, lights and a camera, turned into a job for Blender.
 
-A moment is a time in frames. Each picture is drawn from three moments, a quarter of a frame apart: the shutter is open for
-half a frame, and things move in straight lines while it is.
+A moment is a time in frames. Each picture is drawn from three moments, a quarter of a frame apart: the shutter is open
+for half a frame, and things move in straight lines while it is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from scripts.digital_doubles.lashes import LASH_POINTS
 from scripts.digital_doubles.mesh import HEAD, FloatArray, Mesh, Strands
 from scripts.digital_doubles.paint import cylinder, paint_eye, paint_skin
 
-__all__ = ["SHUTTER", "Actor", "Light", "Moment", "Stage", "View"]
+__all__ = ["SHUTTER", "Actor", "Job", "Light", "Moment", "Stage", "View"]
 
 SHUTTER = 0.5
 """Frames that the shutter is open, centred on the frame."""
@@ -85,7 +86,7 @@ class Stage:
     view: Callable[[float], View]
     lights: Callable[[float], Sequence[Light]]
     world: Mapping[str, Any]
-    """`color` (3), `strength`, and `picture` (path of a latlong EXR) or not."""
+    """`color` (3), `strength`, and `picture` ((h, w, 3) latlong, radiance) or not."""
     wall: Mapping[str, Any] | None = None
     """`color`, `color2`, `distance` in metres behind the head; None for no backdrop."""
     props: Sequence[Mesh] = ()
@@ -99,27 +100,35 @@ class Stage:
         faces = ["face" if n == 0 else f"face{n + 1}" for n in range(len(self.actors))]
         return faces + sorted(parts - {"other"})
 
-    def write_job(self, *, folder: Path, pictures: Sequence[tuple[str, float, bool]]) -> None:
-        """Writes `job.json` and `arrays.npz` for pictures of (name, time, worn: with the identities' faces)."""
-        job = _Job(stage=self, folder=folder)
-        for name, time, worn in pictures:
-            job.picture(name=name, time=time, worn=worn)
-        job.save()
+    def job(self, folder: Path) -> Job:
+        """An empty job for Blender that will be written to `folder`."""
+        return Job(stage=self, folder=folder)
 
 
-class _Job:
+Box = tuple[float, float, float, float]
+
+
+class Job:
+    """What Blender is told, growing picture by picture; `digest` tells whether a picture was drawn before."""
+
     def __init__(self, *, stage: Stage, folder: Path) -> None:
         self.stage, self.folder = stage, folder
         self.arrays: dict[str, Any] = {}
         self.materials: dict[str, Any] = {}
         self.things: list[dict[str, Any]] = []
         self.pictures: list[dict[str, Any]] = []
+        self.images: dict[str, str] = {}
+        self._moving: dict[str, Any] = {}
+        self._still = ""
         for number, actor in enumerate(stage.actors):
             self._actor(number, actor)
         for prop in stage.props:
             self._prop(prop.name, prop)
         if stage.wall is not None:
             self._wall(stage.wall)
+        self.world = dict(stage.world)
+        if self.world.get("picture") is not None:
+            self.world["picture"] = self._image("world", self.world["picture"])
 
     def _add_mesh(self, name: str, *, faces: Any, rest: Any, material: str, **more: Any) -> None:
         attributes = {"rest": f"{name}.rest"}
@@ -142,7 +151,8 @@ class _Job:
         path = self.folder / f"{name}.exr"
         if not path.is_file():
             write_exr(path=path, pixels=picture, half=True)
-        return str(path)
+        self.images[path.name] = hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
+        return path.name
 
     def _actor(self, number: int, actor: Actor) -> None:
         p, region, person = f"a{number}-", actor.figure.region, actor.figure.person
@@ -184,7 +194,7 @@ class _Job:
         self.materials[f"{p}lash"] = lash
         radius = np.linspace(0.00009, 0.00002, LASH_POINTS)
         for name in region.lashes:
-            count = region.lashes[name].shape[0]  # type: ignore[attr-defined]
+            count = region.lashes[name].shape[0]
             self._add_strands(f"{p}{name}", count=count, points=LASH_POINTS, radius=radius, material=f"{p}lash")
         for thing in actor.things:
             if isinstance(thing, Mesh):
@@ -236,15 +246,18 @@ class _Job:
         self._add_mesh("wall", faces=[(0, 1, 2, 3)], rest=corners, material="wall")
         self.materials["wall"] = {"kind": "wall", "mattes": {}} | dict(wall)
 
-    def picture(self, *, name: str, time: float, worn: bool) -> None:
-        """Adds a picture: every thing's points at its time and how they move."""
+    def picture(self, *, name: str, time: float, worn: bool, box: Box | None = None) -> str:
+        """Adds a picture: every thing's points at its time and how they move. Returns its digest.
+
+        `worn` draws the identities' faces; `box` (left, low, right, high as shares of the frame, y up) draws only that.
+        """
         half = 0.5 * SHUTTER
         before, now, after = (self._points(time + d, worn=worn) for d in (-half, 0.0, half))
         places: dict[str, Any] = {}
         for thing, points in now.items():
             key = f"{name}.{thing}"
-            self.arrays[f"{key}.p"] = points.astype(np.float32)
-            self.arrays[f"{key}.v"] = ((after[thing] - before[thing]) / SHUTTER * FPS).astype(np.float32)
+            self._moving[f"{key}.p"] = points.astype(np.float32)
+            self._moving[f"{key}.v"] = ((after[thing] - before[thing]) / SHUTTER * FPS).astype(np.float32)
             places[thing] = {"points": f"{key}.p", "velocity": f"{key}.v"}
         for number, actor in enumerate(self.stage.actors):
             for thing in ("skin", "l-eye", "r-eye"):
@@ -252,7 +265,7 @@ class _Job:
                 suffix = "-worn" if worn and actor.worn is not None else ""
                 places[f"a{number}-{thing}"]["material"] = f"a{number}-{kind}{suffix}"
         views = [self.stage.view(time + d) for d in (-half, 0.0, half)]
-        self.arrays[f"{name}.camera"] = np.stack([view.pose for view in views])
+        self._moving[f"{name}.camera"] = np.stack([view.pose for view in views])
         self.pictures.append(
             {
                 "name": name,
@@ -260,8 +273,30 @@ class _Job:
                 "camera": f"{name}.camera",
                 "field": [view.field for view in views],
                 "lights": [vars(light) for light in self.stage.lights(time)],
+                "box": box,
             }
         )
+        return self._digest(name, self.pictures[-1])
+
+    def _digest(self, name: str, picture: Mapping[str, Any]) -> str:
+        """Of all that decides a picture but the machine: numbers, paintings, Blender's side of the code."""
+        found = hashlib.sha256(self._still_digest().encode())
+        found.update(json.dumps(picture, sort_keys=True, default=_plain).replace(f'"{name}', '"').encode())
+        for key in sorted(k for k in self._moving if k.startswith(f"{name}.")):
+            found.update(key.removeprefix(name).encode())
+            found.update(np.ascontiguousarray(self._moving[key]).tobytes())
+        return found.hexdigest()[:32]
+
+    def _still_digest(self) -> str:
+        if not self._still:
+            found = hashlib.sha256(json.dumps(self._told(), sort_keys=True, default=_plain).encode())
+            found.update(json.dumps(self.images, sort_keys=True).encode())
+            for key in sorted(self.arrays):
+                found.update(key.encode() + np.ascontiguousarray(self.arrays[key]).tobytes())
+            for name in ("scene.py", "scene_materials.py"):
+                found.update(Path(__file__).with_name(name).read_bytes())
+            self._still = found.hexdigest()
+        return self._still
 
     def _points(self, time: float, *, worn: bool) -> dict[str, FloatArray]:
         """World places of every thing at a time."""
@@ -284,8 +319,7 @@ class _Job:
             found["wall"] = np.asarray(self.arrays["wall.rest"], np.float64)
         return found
 
-    def save(self) -> None:
-        """Writes the job."""
+    def _told(self) -> dict[str, Any]:
         stage = self.stage
         render = {
             "width": stage.width,
@@ -294,16 +328,21 @@ class _Job:
             "seed": stage.seed,
             "fps": FPS,
         }
-        render |= {"threads": stage.threads, "denoise": stage.denoise}
-        job = {
-            "render": render,
+        return {
+            "render": render | {"denoise": stage.denoise},
             "mattes": stage.mattes(),
-            "world": dict(stage.world),
+            "world": self.world,
             "materials": self.materials,
             "things": self.things,
-            "pictures": self.pictures,
         }
-        np.savez(self.folder / "arrays.npz", **self.arrays)
+
+    def save(self, names: Sequence[str]) -> None:
+        """Writes `job.json` and `arrays.npz` for the pictures named, of those added."""
+        job = self._told()
+        job["render"]["threads"] = self.stage.threads
+        job["pictures"] = [picture for picture in self.pictures if picture["name"] in set(names)]
+        kept = {key: value for key, value in self._moving.items() if key.split(".")[0] in set(names)}
+        np.savez(self.folder / "arrays.npz", **self.arrays, **kept)
         (self.folder / "job.json").write_text(json.dumps(job, indent=1, default=_plain))
 
 

@@ -1,0 +1,130 @@
+"""Command line of `scripts/doubles`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts.digital_doubles.anatomy import Anatomy, assets_folder
+from scripts.digital_doubles.blender import BlenderError, blender_python
+from scripts.digital_doubles.cast import CAST
+from scripts.digital_doubles.figure import Region
+from scripts.digital_doubles.pictures import read_channels, write_png
+from scripts.digital_doubles.render import Plan, draw, shot_truth, write_text
+from scripts.digital_doubles.shots import SHOTS, VIEWS, Options, Shot, reference_stage
+
+__all__ = ["main"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SPACE = "lin_rec709_scene"
+
+
+def _arguments(given: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/doubles", description="Draw digital people with Blender: references, shots, true swaps, truth."
+    )
+    parser.add_argument("--list", action="store_true", help="say what there is, and draw nothing")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="shots, people, or the word people")
+    parser.add_argument("--views", nargs="+", metavar="VIEW", choices=sorted(VIEWS), help="only these of people")
+    parser.add_argument("--out", type=Path, default=Path("build/doubles"), help="folder (build/doubles)")
+    parser.add_argument("--samples", type=int, default=10, help="samples a pixel, denoised (10)")
+    parser.add_argument("--size", type=float, default=1.0, metavar="FACTOR", help="factor on width and height (1)")
+    parser.add_argument("--frames", type=int, default=0, metavar="N", help="only the first N frames of a shot")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="Blender's threads")
+    parser.add_argument("--seconds", type=float, default=300.0, help="a picture that takes longer is a failure (300)")
+    parser.add_argument(
+        "--venv", type=Path, default=Path(os.environ.get("VFX_SWAP_DOUBLES_VENV", ROOT / ".venv-doubles"))
+    )
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> int:
+    """Draws what is asked for and missing; 0 when all of it is there."""
+    args = _arguments(given)
+    if args.list:
+        for shot in SHOTS.values():
+            casting = ", ".join(f"{identity} on {performer}" for performer, identity in shot.casting)
+            print(f"{shot.name}: {shot.about} ({shot.frames} frames; {casting})")
+        print(f"people: {', '.join(CAST)} ({', '.join(VIEWS)})")
+        return 0
+    wanted = args.only or [*CAST, *SHOTS]
+    wanted = [name for one in wanted for name in (CAST if one == "people" else [one])]
+    unknown = [name for name in wanted if name not in CAST and name not in SHOTS]
+    if unknown:
+        print(f"doubles: there is no {', '.join(unknown)}; see scripts/doubles --list", file=sys.stderr)
+        return 2
+    try:
+        blender_python(args.venv)
+        region = Region(Anatomy(assets_folder(args.venv)))
+        options = Options(samples=args.samples, scale=args.size, threads=args.threads)
+        for name in wanted:
+            if name in CAST:
+                _person(region, name, args, options)
+            else:
+                _shot(region, SHOTS[name], args, options)
+    except (BlenderError, FileNotFoundError, OSError) as problem:
+        print(f"doubles: {problem}", file=sys.stderr)
+        return 4
+    return 0
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _person(region: Region, name: str, args: argparse.Namespace, options: Options) -> None:
+    """References of one person."""
+    folder = args.out / "people" / name
+    for view in args.views or VIEWS:
+        stage = reference_stage(region=region, name=name, view=view, options=options)
+        plan = Plan(stage=stage, folder=folder, frames=[(view, 0.0)], true=False, plate_name="{}.exr", grain=0.7)
+        draw(plan=plan, venv=args.venv, seconds_per_picture=args.seconds, tell=_tell)
+        passes = read_channels(folder / f"{view}.exr")
+        if not (folder / f"{view}.png").is_file() or _older(folder / f"{view}.png", folder / f"{view}.exr"):
+            import numpy as np
+
+            write_png(path=folder / f"{view}.png", pixels=np.stack([passes[k] for k in "RGB"], 2))
+        told = {"exr": f"{view}.exr", "png": f"{view}.png"} | shot_truth(plan)[view]
+        _into_json(folder / "references.json", view, told, name=name)
+
+
+def _older(a: Path, b: Path) -> bool:
+    return a.stat().st_mtime < b.stat().st_mtime
+
+
+def _into_json(path: Path, view: str, told: object, *, name: str) -> None:
+    found: dict[str, Any] = {"name": name, "colour_space": SPACE, "views": {}}
+    if path.is_file():
+        found = json.loads(path.read_text())
+    found["views"][view] = told
+    write_text(path, json.dumps(found, indent=1))
+
+
+def _shot(region: Region, shot: Shot, args: argparse.Namespace, options: Options) -> None:
+    """One shot; its descriptions first, so that whole frames can be used while others are drawn."""
+    folder = args.out / "shots" / shot.name
+    stage = shot.build(region, options)
+    frames = shot.frame_list()[: args.frames or None]
+    plan = Plan(stage=stage, folder=folder, frames=frames, true=True)
+    told = {
+        "name": shot.name,
+        "about": shot.about,
+        "width": stage.width,
+        "height": stage.height,
+        "frames": [int(label) for label, _ in frames],
+        "fps": 24,
+        "performers": [{"name": performer, "identity": identity} for performer, identity in shot.casting],
+        "occluders": [{"part": part} for part in shot.occluders],
+        "colour_space": SPACE,
+    }
+    write_text(folder / "shot.json", json.dumps(told, indent=1))
+    write_text(folder / "truth.json", json.dumps(shot_truth(plan)))
+    draw(plan=plan, venv=args.venv, seconds_per_picture=args.seconds, tell=_tell)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
