@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse.linalg import spsolve
 
 from vfx_swap.arrays import FloatArray
 
-__all__ = ["LOOPS", "FineMesh", "subdivide", "vertex_normals"]
+__all__ = ["LIPS", "LOOPS", "FineMesh", "bent_between", "subdivide", "vertex_normals"]
 
 SKIN_LANDMARKS = 468
 
@@ -34,6 +35,14 @@ LOOPS: Mapping[str, tuple[int, ...]] = {
     "nostrils": (129, 98, 97, 2, 326, 327, 358, 294, 278, 344, 440, 275, 4, 45, 220, 115, 48, 64),
 }
 """Closed loops of landmark indices; left and right as seen in the picture."""
+
+LIPS: tuple[int, ...] = (
+    *LOOPS["lips"],
+    *(76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 408, 304, 303, 302, 11, 72, 73, 74, 184),
+    *(62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 407, 272, 271, 268, 12, 38, 41, 42, 183),
+    *LOOPS["mouth"],
+)
+"""Every landmark on the lips: four rings of twenty, from their outer edge to the inner."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +100,38 @@ def subdivide(*, uv: FloatArray, triangles: NDArray[np.int32], levels: int = 2) 
     )
 
 
-def _neighbour_mean(faces: NDArray[np.int64], count: int) -> sparse.csr_matrix:
+def bent_between(values: np.ndarray, free: np.ndarray, triangles: NDArray[np.int32]) -> np.ndarray:
+    """Per-vertex values with those of the free vertices bent smoothly between the others.
+
+    A thin plate: the least sum of squares of the mesh's Laplacian, each edge counted alike.
+
+    Args:
+        values: (n, c); those of free vertices do not matter.
+        free: (n,) bool; every free vertex is joined over edges to one that is not.
+        triangles: (m, 3).
+    """
+    ring = _ring(triangles.astype(np.int64), len(values))
+    laplacian = sparse.csr_matrix(sparse.diags(np.asarray(ring.sum(axis=1)).ravel()) - ring)
+    bending = sparse.csr_matrix(laplacian.T @ laplacian)
+    solve, known = np.flatnonzero(free), np.flatnonzero(~free)
+    out = values.astype(np.float64)
+    if len(solve):
+        right = -(bending[solve][:, known] @ out[known])
+        out[solve] = spsolve(sparse.csc_matrix(bending[solve][:, solve]), right).reshape(-1, values.shape[1])
+    return out
+
+
+def _ring(faces: NDArray[np.int64], count: int) -> sparse.csr_matrix:
+    """(n, n) 1 where two vertices share an edge."""
     start, end = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).T
     ones = np.ones(2 * len(start))
     ring = sparse.coo_matrix((ones, (np.r_[start, end], np.r_[end, start])), shape=(count, count)).tocsr()
     ring.data[:] = 1.0
-    ring = ring + sparse.identity(count, format="csr")
+    return sparse.csr_matrix(ring)
+
+
+def _neighbour_mean(faces: NDArray[np.int64], count: int) -> sparse.csr_matrix:
+    ring = _ring(faces, count) + sparse.identity(count, format="csr")
     return sparse.csr_matrix(sparse.diags(1.0 / np.asarray(ring.sum(axis=1)).ravel()) @ ring)
 
 

@@ -64,7 +64,8 @@ def texels_per_pixel(positions: FloatArray, mesh: FineMesh, *, size: int) -> Flo
         areas.append(around[0] + around[1] + around[2])
     in_texture, in_picture = areas
     # A triangle seen on edge has no area: the texture is still no finer there than its coarsest level.
-    return np.sqrt(in_texture / np.maximum(in_picture, 1e-6 * in_texture + 1e-12)).astype(np.float32)
+    ratio = np.sqrt(in_texture / np.maximum(in_picture, 1e-6 * in_texture + 1e-12))
+    return np.asarray(ratio, dtype=np.float32)
 
 
 def sample_pyramid(pyramid: Pyramid, uv: FloatArray, footprint: FloatArray) -> FloatArray:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tests.models.faces import Sitter
+from tests.models.faces import Sitter, canonical_mesh
 from vfx_swap.arrays import FloatArray
-from vfx_swap.geometry.mesh import LOOPS
+from vfx_swap.geometry.mesh import LIPS, LOOPS
 from vfx_swap.models.reprojection.eyes import IRISES
 from vfx_swap.models.reprojection.reshape import compare_proportions, reshaped_points
 
@@ -28,7 +28,7 @@ def other(points: FloatArray) -> FloatArray:
 
 
 def test_amount_nothing_gives_the_landmarks_themselves(collins: Sitter) -> None:
-    proportions = compare_proportions(collins.points, other(collins.points))
+    proportions = compare_proportions(collins.points, other(collins.points), mesh=canonical_mesh())
     points = posed(collins.points, degrees=(0, 0, 0), scale=1.0, at=210.0)
     for amount, which in ((0.0, proportions), (-1.0, proportions), (1.0, None)):
         assert reshaped_points(points, which, amount=amount) is points
@@ -36,7 +36,9 @@ def test_amount_nothing_gives_the_landmarks_themselves(collins: Sitter) -> None:
 
 def test_the_same_proportions_move_nothing(collins: Sitter) -> None:
     points = posed(collins.points, degrees=(5, -10, 12), scale=1.2, at=210.0)
-    same = compare_proportions(points, posed(collins.points, degrees=(-8, 3, 0), scale=0.7, at=50.0))
+    same = compare_proportions(
+        points, posed(collins.points, degrees=(-8, 3, 0), scale=0.7, at=50.0), mesh=canonical_mesh()
+    )
     assert np.allclose(same.difference, 0.0, atol=1e-3)
     assert np.allclose(reshaped_points(points, same, amount=1.0), points, atol=1e-3)
 
@@ -52,7 +54,7 @@ def test_all_of_it_brings_the_identity_s_proportions(collins: Sitter, degrees: t
     points = posed(collins.points, degrees=degrees, scale=1.3, at=210.0)
     # The identity's photograph shows another size and pose.
     photograph = posed(identity, degrees=(3, -8, 5), scale=0.6, at=90.0)
-    proportions = compare_proportions(collins.points, photograph)
+    proportions = compare_proportions(collins.points, photograph, mesh=canonical_mesh())
     apart = [eyes_apart(reshaped_points(points, proportions, amount=amount)) for amount in (0.0, 0.5, 1.0)]
     wanted = eyes_apart(identity)
     assert apart[0] == pytest.approx(eyes_apart(collins.points), rel=1e-5)
@@ -64,14 +66,19 @@ def test_all_of_it_brings_the_identity_s_proportions(collins: Sitter, degrees: t
 
 def test_irises_go_with_their_eyes(collins: Sitter) -> None:
     points = posed(collins.points, degrees=(0, 0, 10), scale=1.3, at=210.0)
-    moved = reshaped_points(points, compare_proportions(collins.points, other(collins.points)), amount=1.0) - points
+    moved = (
+        reshaped_points(
+            points, compare_proportions(collins.points, other(collins.points), mesh=canonical_mesh()), amount=1.0
+        )
+        - points
+    )
     for (centre, ring), corners in zip(IRISES, ((33, 133), (362, 263)), strict=True):
         assert np.allclose(moved[[centre, *ring]], moved[list(corners)].mean(axis=0), atol=1e-3)
         assert np.linalg.norm(moved[centre]) > 0.5
 
 
 def test_it_turns_with_the_head_and_is_the_same_in_every_frame(collins: Sitter) -> None:
-    proportions = compare_proportions(collins.points, other(collins.points))
+    proportions = compare_proportions(collins.points, other(collins.points), mesh=canonical_mesh())
     frontal = posed(collins.points, degrees=(0, 0, 0), scale=1.0, at=0.0)
     still = reshaped_points(frontal, proportions, amount=1.0) - frontal
     for degrees, scale in (((0, 0, 40), 1.0), ((10, -30, 5), 2.0)):
@@ -82,7 +89,7 @@ def test_it_turns_with_the_head_and_is_the_same_in_every_frame(collins: Sitter) 
 
 
 def test_expressions_do_not_change_what_is_put_on(collins: Sitter) -> None:
-    proportions = compare_proportions(collins.points, other(collins.points))
+    proportions = compare_proportions(collins.points, other(collins.points), mesh=canonical_mesh())
     calm = posed(collins.points, degrees=(0, 0, 0), scale=1.0, at=210.0)
     jaw = calm[:, 1] > np.quantile(calm[:, 1], 0.85)
     moves = []
@@ -97,14 +104,25 @@ def test_expressions_do_not_change_what_is_put_on(collins: Sitter) -> None:
         assert np.abs(move - moves[0]).max() < 0.06 * largest
 
 
-def test_outline_and_mouth_stay_the_performer_s(collins: Sitter) -> None:
+def test_outline_stays_and_lips_move_as_one(collins: Sitter) -> None:
     random = np.random.default_rng(0)
     identity = (collins.points + random.normal(0.0, 4.0, collins.points.shape)).astype(np.float32)
-    proportions = compare_proportions(collins.points, identity)
-    size = np.linalg.norm(proportions.difference, axis=1)
-    assert size[list(LOOPS["face"])].max() == 0.0
-    assert size[list(LOOPS["lips"])].mean() < 0.1 * size.max()
-    points = posed(collins.points, degrees=(0, 20, 0), scale=1.0, at=100.0)
-    moved = reshaped_points(points, proportions, amount=1.0)
-    assert np.allclose(moved[list(LOOPS["face"])], points[list(LOOPS["face"])], atol=1e-4)
-    assert np.abs(moved - points).max() > 1.0
+    proportions = compare_proportions(collins.points, identity, mesh=canonical_mesh())
+    assert np.linalg.norm(proportions.difference[list(LOOPS["face"])], axis=1).max() == 0.0
+    lips, inner = proportions.difference[list(LIPS)], proportions.neutral[list(LIPS)]
+    # Neither opened nor bent: up and depth are one shift, across is a shift and a widening.
+    assert np.ptp(lips[:, 1:], axis=0).max() < 1e-9
+    assert np.abs(lips[:, 0] - np.polyval(np.polyfit(inner[:, 0], lips[:, 0], 1), inner[:, 0])).max() < 1e-9
+    assert np.abs(lips[:, 0]).max() > 0.05
+
+
+def test_skin_round_the_mouth_follows_without_a_step(collins: Sitter) -> None:
+    mesh = canonical_mesh()
+    wide = collins.points.copy()
+    wide[:, 1] += np.where(wide[:, 1] > wide[2, 1], 6.0, 0.0)
+    moved = compare_proportions(collins.points, wide, mesh=mesh).difference
+    edges = np.concatenate([mesh.triangles[:, [0, 1]], mesh.triangles[:, [1, 2]], mesh.triangles[:, [2, 0]]])
+    long = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1)
+    stretch = np.linalg.norm(moved[edges[:, 0]] - moved[edges[:, 1]], axis=1) / long
+    assert np.abs(moved[list(LIPS), 1]).mean() > 0.2
+    assert stretch.max() < 0.9

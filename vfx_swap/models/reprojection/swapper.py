@@ -105,6 +105,7 @@ class ReprojectionSwapper:
         """
         self.options = options
         self._config = config
+        self._mesh = mesh
         self._atlas: Atlas = atlas_for(mesh, size=LIGHT_SIZE)
 
     def prepare(
@@ -128,7 +129,7 @@ class ReprojectionSwapper:
                 cv2.resize(identity.texture.weight, small, interpolation=cv2.INTER_AREA), dtype=np.float32
             ),
             skin_colour=skin,
-            proportions=None if performer is None else compare_proportions(performer, frontal.points),
+            proportions=None if performer is None else compare_proportions(performer, frontal.points, mesh=self._mesh),
             from_rec709=matrix,
             eyes=reference_eyes(frontal, self._atlas.mesh),
         )
