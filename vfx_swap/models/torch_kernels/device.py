@@ -62,7 +62,7 @@ def _check_gpu(torch: Any, index: int) -> None:
     """
     if torch.version.cuda is None:
         what = f"a GPU was asked for, but this torch ({torch.__version__}) is a build without CUDA"
-        raise DeviceError(what, mend="Install a CUDA build with scripts/setup --gpu, or say --device cpu")
+        raise DeviceError(what, mend="Remove it and install a build with CUDA: see pytorch.org; or say --device cpu")
     if not torch.cuda.is_available():
         what = "a GPU was asked for, but the CUDA driver finds none"
         raise DeviceError(what, mend="See what nvidia-smi says; vfx-swap doctor shows more; or say --device cpu")
