@@ -16,6 +16,7 @@ from vfx_swap.comp.grain import (
     OPERATOR_NORM,
     Grain,
     add_grain,
+    grain_from,
     measure_grain,
 )
 
@@ -161,3 +162,33 @@ def test_nothing_of_weight_or_nothing_of_grain() -> None:
         found = measure_grain(rgb, weight)
         assert np.allclose(found.covariance, 0.0, atol=1e-12)
         assert np.isfinite(found.softness)
+
+
+def plain_read(root: FloatArray, weight: FloatArray) -> FloatArray:
+    """Covariance of the flattest quarter of the blocks that all weigh, block by block."""
+    answer = cv2.filter2D(root, -1, OPERATOR, borderType=cv2.BORDER_REFLECT).astype(np.float64) / OPERATOR_NORM
+    blocks = []
+    for top in range(0, root.shape[0] - BLOCK + 1, BLOCK):
+        for left in range(0, root.shape[1] - BLOCK + 1, BLOCK):
+            at = slice(top, top + BLOCK), slice(left, left + BLOCK)
+            if weight[at].min() >= 0.5:
+                blocks.append(answer[at].reshape(-1, 3))
+    energy = [float((block**2).mean()) for block in blocks]
+    flat = np.concatenate([b for b, e in zip(blocks, energy, strict=True) if e <= np.quantile(energy, FLATTEST)])
+    return np.asarray(flat.T @ flat / len(flat) / FLAT_BIAS**2)
+
+
+@pytest.mark.parametrize(
+    "at", [(slice(37, 201), slice(90, 333)), (slice(0, 512), slice(0, 512)), (slice(5, 511), slice(200, 509))]
+)
+def test_a_part_is_read_as_in_the_whole(at: tuple[slice, slice]) -> None:
+    random = np.random.default_rng(6)
+    rgb = grained(plate(), np.array([0.02, 0.03, 0.05], np.float32), 0.4)
+    weight = np.zeros(rgb.shape[:2], np.float32)
+    weight[at] = random.uniform(0.49, 1.0, weight[at].shape) > 0.4905
+    got = measure_grain(rgb, weight)
+    root = np.sqrt(np.maximum(rgb, 0.0))
+    full, half = plain_read(root, weight), plain_read(halved(root), halved(weight))
+    wanted = grain_from(full, half)
+    assert got.softness == pytest.approx(wanted.softness, rel=1e-4)
+    assert np.allclose(got.covariance, wanted.covariance, rtol=1e-4)

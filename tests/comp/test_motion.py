@@ -8,7 +8,7 @@ import pytest
 
 from tests.comp.painted import grainy, likeness
 from vfx_swap.arrays import FloatArray
-from vfx_swap.comp.motion import MotionBlur, blur_along, measure_motion_blur
+from vfx_swap.comp.motion import SECTORS, MotionBlur, Spectra, blur_along, measure_motion_blur
 
 
 def turned(one: float, other: float) -> float:
@@ -170,3 +170,21 @@ def test_where_the_face_lies_does_not_matter() -> None:
     )
     assert here.length_pixels == pytest.approx(15.0, rel=0.1)
     assert there == here
+
+
+def test_a_grid_of_blurs_is_weighed_as_each_by_itself() -> None:
+    random = np.random.default_rng(8)
+    frequencies, starts = np.geomspace(0.01, 0.2, 12), np.array([0, 4, 8])
+    plate, face = random.uniform(1.0, 2.0, (SECTORS, 3)), random.uniform(0.5, 1.0, (SECTORS, 12))
+    spectra = Spectra(plate, face, 0.01 * plate, np.ones((SECTORS, 3)), frequencies, starts)
+    lengths, angles = (part.ravel() for part in np.meshgrid([3.0, 7.5, 20.0], [0.0, 10.0, 92.5, 178.75]))
+    kept = np.zeros((12, SECTORS, 12))
+    for number, (length, angle) in enumerate(zip(lengths, angles, strict=True)):
+        for sector in range(SECTORS):
+            for inside in (-1 / 3, 0.0, 1 / 3):
+                turn = math.radians((sector + inside) * 180.0 / SECTORS - angle)
+                kept[number, sector] += np.sinc(length * math.cos(turn) * frequencies) ** 2 / 3.0
+    wanted = np.add.reduceat(kept * face, starts, axis=2)
+    assert np.allclose(spectra._blurred(lengths, angles), wanted, rtol=1e-7)
+    alone = [float(spectra.misfit(lengths[at : at + 1], angles[at : at + 1])[0]) for at in range(12)]
+    assert np.allclose(spectra.misfit(lengths, angles), alone, rtol=1e-9)

@@ -39,6 +39,33 @@ def test_the_same_face_and_no_increment_change_no_bit(plate: FloatArray, matte: 
     assert same_bits(comp_increment(plate, -np.zeros_like(plate), matte), plate).all()
 
 
+def plain(plate: FloatArray, change: FloatArray, matte: FloatArray, *, increment: bool) -> FloatArray:
+    """Both comps pixel by pixel, as their descriptions say."""
+    out = plate.copy()
+    with np.errstate(invalid="ignore", over="ignore"):
+        for place in zip(*np.nonzero(matte > 0.0), strict=True):
+            amount = min(matte[place], np.float32(1.0))
+            for channel in range(3):
+                own, new = plate[place][channel], change[place][channel]
+                mixed = own + amount * (new if increment else new - own)
+                mixed = new if amount >= 1.0 and not increment else mixed
+                said = new != 0.0 and np.isfinite(new) if increment else new != own and np.isfinite(mixed)
+                out[place][channel] = mixed if said else own
+    return out
+
+
+@settings(deadline=None, max_examples=100)
+@given(any_rgb, any_rgb, any_matte)
+def test_agrees_with_the_plain_twin(plate: FloatArray, face: FloatArray, matte: FloatArray) -> None:
+    corner = matte.copy()
+    corner[:2], corner[:, :3] = 0.0, 0.0  # what is worked on is a rectangle
+    for shown in (matte, corner, np.zeros_like(matte)):
+        for comp, increment in ((comp_over, False), (comp_increment, True)):
+            wanted = plain(plate, face, shown, increment=increment)
+            got = comp(plate, face, shown)
+            assert (same_bits(got, wanted) | (np.isnan(got) & np.isnan(wanted))).all()
+
+
 @settings(deadline=None, max_examples=100)
 @given(any_rgb, any_rgb, any_matte)
 def test_nothing_breaks_that_was_whole(plate: FloatArray, face: FloatArray, matte: FloatArray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -314,3 +315,19 @@ def test_a_crop_needs_no_more_of_the_plate_than_what_it_samples(scale: float, de
     # The last picture's values are around 1: what is left is the rounding of positions.
     assert np.allclose(from_part.rgb, whole.rgb, atol=1e-5)
     assert np.allclose(from_part.alpha, whole.alpha, atol=1e-6)
+
+
+@pytest.mark.parametrize(("left", "top"), [(3, 9), (-20, 40), (70, -6), (-100, 5)])
+def test_moved_by_whole_pixels_is_cut_and_laid_as_any_other_warp(
+    left: int, top: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warp = Warp(np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]), 33, 27)
+    fast = cut(bits(PLATE), warp)
+    changed = replace(fast, alpha=(fast.alpha * np.float32(0.7)).astype(np.float32))
+    laid = lay_back(changed, data_window=PLATE)
+    monkeypatch.setattr("vfx_swap.geometry.warps._shift_overlap", lambda warp, window: None)
+    plain = cut(bits(PLATE), warp)
+    assert fast.rgb.tobytes() == plain.rgb.tobytes()
+    assert fast.alpha.tobytes() == plain.alpha.tobytes()
+    for ours, theirs in zip(laid, lay_back(changed, data_window=PLATE), strict=True):
+        assert ours.tobytes() == theirs.tobytes()

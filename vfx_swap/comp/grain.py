@@ -58,7 +58,9 @@ def measure_grain(rgb: FloatArray, weight: FloatArray) -> Grain:
     """
     check_array("rgb", rgb, shape=(None, None, 3))
     check_array("weight", weight, shape=rgb.shape[:2])
-    root = np.sqrt(np.maximum(rgb, 0.0)).astype(np.float32)
+    at = _read_part(weight)
+    rgb, weight = rgb[at], weight[at]
+    root = np.sqrt(np.maximum(rgb, np.float32(0.0)))
     full = _read(root, weight)
     even = root[: root.shape[0] // 2 * 2, : root.shape[1] // 2 * 2]
     half_size = (even.shape[1] // 2, even.shape[0] // 2)
@@ -69,6 +71,18 @@ def measure_grain(rgb: FloatArray, weight: FloatArray) -> Grain:
         cv2.resize(weight[: even.shape[0], : even.shape[1]], half_size, interpolation=cv2.INTER_AREA),
     )
     return grain_from(full, half)
+
+
+def _read_part(weight: FloatArray) -> tuple[slice, slice]:
+    """Rows and columns that decide what is read: blocks stand in them, at full size and at half, as in the whole."""
+    shown, step = weight >= 0.5, 2 * BLOCK
+    part = []
+    for axis in (1, 0):
+        used = np.flatnonzero(shown.any(axis=axis))
+        first, last = (int(used[0]), int(used[-1])) if used.size else (0, -1)
+        # One block more on each side: the operator reads across the border of a block.
+        part.append(slice(max(0, (first // step - 1) * step), (last // step + 2) * step))
+    return part[0], part[1]
 
 
 def grain_from(full: np.ndarray | None, half: np.ndarray | None) -> Grain:
@@ -107,10 +121,20 @@ def add_grain(rgb: FloatArray, *, wanted: Grain, present: Grain, seed: int) -> F
     mix = (vectors * np.sqrt(np.maximum(values, 0.0))).astype(np.float32)
     noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(rgb.shape, dtype=np.float32)
     if wanted.softness > 0.05:
-        noise = cv2.GaussianBlur(noise, (0, 0), wanted.softness)
-        noise /= np.float32(max(float(noise.std()), 1e-6))
-    root = np.sqrt(np.maximum(rgb, 0.0)) + noise @ mix.T
-    return np.where(rgb > 0.0, np.maximum(root, 0.0) ** 2, rgb).astype(np.float32)
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), wanted.softness), dtype=np.float32)
+        mix /= np.float32(max(_deviation(noise), 1e-6))
+    # By OpenCV and not by BLAS: no bit depends on how many threads there are.
+    root = np.sqrt(np.maximum(rgb, np.float32(0.0)))
+    root += cv2.transform(noise, mix)
+    np.maximum(root, np.float32(0.0), out=root)
+    root *= root
+    return np.where(rgb > 0.0, root, rgb)
+
+
+def _deviation(noise: FloatArray) -> float:
+    """Standard deviation over all channels."""
+    mean, deviation = (np.ravel(values) for values in cv2.meanStdDev(noise))
+    return float(np.sqrt(np.mean(deviation**2 + mean**2) - np.mean(mean) ** 2))
 
 
 def _read(root: FloatArray, weight: FloatArray) -> np.ndarray | None:
@@ -118,13 +142,26 @@ def _read(root: FloatArray, weight: FloatArray) -> np.ndarray | None:
     height, width = (side // BLOCK * BLOCK for side in root.shape[:2])
     if height == 0 or width == 0:
         return None
-    answer = cv2.filter2D(root, -1, OPERATOR, borderType=cv2.BORDER_REFLECT)[:height, :width] / OPERATOR_NORM
-    blocks = answer.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 3).swapaxes(1, 2)
-    used = weight[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).swapaxes(1, 2)
-    blocks = blocks[used.min(axis=(2, 3)) >= 0.5].reshape(-1, BLOCK * BLOCK, 3).astype(np.float64)
-    if len(blocks) < LEAST_BLOCKS:
+    used = _least_of_blocks(weight[:height, :width]) >= 0.5
+    if np.count_nonzero(used) < LEAST_BLOCKS:
         return None
-    energy = (blocks**2).mean(axis=(1, 2))
-    flat = blocks[energy <= np.quantile(energy, FLATTEST)].reshape(-1, 3)
-    covariance: np.ndarray = flat.T @ flat / len(flat) / FLAT_BIAS**2
+    answer = cv2.filter2D(root, -1, OPERATOR, borderType=cv2.BORDER_REFLECT)[:height, :width]
+    blocks = answer.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 3).swapaxes(1, 2)[used]
+    blocks = blocks.reshape(len(blocks), -1) / np.float32(OPERATOR_NORM)
+    energy = np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64)
+    flat = blocks[energy <= np.quantile(energy, FLATTEST)].reshape(-1, 3).T.astype(np.float64)
+    # Term by term: the sums of BLAS depend on how many threads there are.
+    covariance: np.ndarray = np.array([[float((one * other).sum()) for other in flat] for one in flat])
+    covariance /= flat.shape[1] * FLAT_BIAS**2
     return covariance
+
+
+def _least_of_blocks(values: FloatArray) -> FloatArray:
+    """The least of each block of (height, width), whole blocks: numpy's own reduction is slow along short axes."""
+    for axis in (1, 0):
+        across = np.moveaxis(values, axis, 0)
+        least = across[::BLOCK].copy()
+        for offset in range(1, BLOCK):
+            np.minimum(least, across[offset::BLOCK], out=least)
+        values = np.moveaxis(least, 0, axis)
+    return values

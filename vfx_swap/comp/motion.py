@@ -180,10 +180,15 @@ class Spectra:
 
     def _blurred(self, lengths: np.ndarray, angles: np.ndarray) -> np.ndarray:
         """(n, SECTORS, bands) the face's power under n blurs."""
-        kept = np.zeros((len(lengths), *self.face.shape))
-        for inside in (-1 / 3, 0.0, 1 / 3):  # a sector is wide enough that a zero lies in part of it only
-            turn = (np.arange(SECTORS) + inside) * np.pi / SECTORS - np.radians(angles)[:, None]
-            kept += np.sinc((lengths[:, None] * np.cos(turn))[..., None] * self.frequencies) ** 2 / 3.0
+        # A sector is wide enough that a zero lies in part of it only: three directions of each.
+        sector = np.arange(SECTORS)[:, None] + np.array([-1 / 3, 0.0, 1 / 3])
+        # A line looks the same turned round by half, and a grid of blurs meets few lengths and directions, often.
+        turn = (sector * (180.0 / SECTORS) - angles[:, None, None] + 90.0) % 180.0 - 90.0
+        turns, turn_at = np.unique(np.round(np.abs(turn), 9), return_inverse=True)
+        every, length_at = np.unique(lengths, return_inverse=True)
+        along = every[:, None, None] * np.cos(np.radians(turns))[:, None] * self.frequencies
+        power = np.sinc(along) ** 2
+        kept = power[length_at[:, None, None], turn_at.reshape(turn.shape)].mean(axis=2)
         summed: np.ndarray = np.add.reduceat(kept * self.face, self.starts, axis=2)
         return summed
 

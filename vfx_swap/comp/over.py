@@ -17,6 +17,16 @@ def _matte(matte: FloatArray) -> FloatArray:
         return np.minimum(matte, np.float32(1.0))[..., np.newaxis]
 
 
+def _covered(matte: FloatArray) -> tuple[slice, slice]:
+    """Rows and columns that hold all of the matte: nothing is worked out for the rest."""
+    with np.errstate(invalid="ignore"):
+        shown = matte > 0.0
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
 def comp_over(plate: FloatArray, face: FloatArray, matte: FloatArray) -> FloatArray:
     """`plate + m (face - plate)` where the matte is above 0; the plate's very bits everywhere else.
 
@@ -35,11 +45,13 @@ def comp_over(plate: FloatArray, face: FloatArray, matte: FloatArray) -> FloatAr
     check_array("plate", plate, shape=(None, None, 3))
     check_array("face", face, shape=plate.shape)
     check_array("matte", matte, shape=plate.shape[:2])
-    amount = _matte(matte)
+    out, at = plate.copy(), _covered(matte)
+    plate, face, amount = plate[at], face[at], _matte(matte[at])
     with np.errstate(invalid="ignore", over="ignore"):
         mixed = np.where(amount >= 1.0, face, plate + amount * (face - plate))
         use = (amount > 0.0) & (face != plate) & np.isfinite(mixed)
-    return np.where(use, mixed, plate)
+    out[at] = np.where(use, mixed, plate)
+    return out
 
 
 def comp_increment(plate: FloatArray, increment: FloatArray, matte: FloatArray) -> FloatArray:
@@ -59,7 +71,9 @@ def comp_increment(plate: FloatArray, increment: FloatArray, matte: FloatArray) 
     check_array("plate", plate, shape=(None, None, 3))
     check_array("increment", increment, shape=plate.shape)
     check_array("matte", matte, shape=plate.shape[:2])
-    amount = _matte(matte)
+    out, at = plate.copy(), _covered(matte)
+    plate, increment, amount = plate[at], increment[at], _matte(matte[at])
     with np.errstate(invalid="ignore", over="ignore"):
         use = (amount > 0.0) & (increment != 0.0) & np.isfinite(increment)
-        return np.where(use, plate + amount * increment, plate)
+        out[at] = np.where(use, plate + amount * increment, plate)
+    return out
