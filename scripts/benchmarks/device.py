@@ -25,7 +25,6 @@ from vfx_swap.colour.ocio import LINEAR_REC709, load_config
 from vfx_swap.comp.motion import MotionBlur
 from vfx_swap.errors import DeviceError, VfxSwapError
 from vfx_swap.geometry.warps import footprint
-from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.devices import open_kernels
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.torch_kernels.kernels import torch_kernels
@@ -166,7 +165,7 @@ def _calls(stage: Stage, kernels: Kernels) -> dict[str, Callable[[], Any]]:
     other = kernels.array(np.asarray(kernels.plain(plate) * np.float32(0.8), np.float32))
     points = kernels.array((rng.random((height * width // 2, 2)) * 1000.0).astype(np.float32))
     texture = kernels.array(rng.random((1024, 1024, 3), dtype=np.float32))
-    colours, normals, weights = (kernels.array(one) for one in _skin(rng))
+    colours, normals, weights = _skin(rng)
     grain = kernels.measure_grain(plate, matte)
     none = type(grain)(covariance=np.zeros((3, 3)), softness=0.0)
     part = footprint(warp, frame.data_window)
@@ -175,7 +174,7 @@ def _calls(stage: Stage, kernels: Kernels) -> dict[str, Callable[[], Any]]:
         "crop: laid back": lambda: kernels.lay_back(crop, data_window=part)[0],
         "texture: sampled": lambda: kernels.sample(texture, points),
         "picture: blurred": lambda: kernels.blur(plate, 3.0),
-        "light: fitted": lambda: _numbers(kernels.fit_light(colours, normals, weights)),
+        "light: fitted": lambda: kernels.fit_light(colours, normals, weights),
         "motion: measured": lambda: kernels.measure_motion_blur(plate, other, matte),
         "motion: laid on": lambda: kernels.blur_along(plate, MotionBlur(0.05 * height, 30.0)),
         "grain: measured": lambda: kernels.measure_grain(plate, matte),
@@ -184,10 +183,6 @@ def _calls(stage: Stage, kernels: Kernels) -> dict[str, Callable[[], Any]]:
         "comp": lambda: kernels.comp_over(plate, other, matte),
         "there and back": lambda: kernels.plain(kernels.array(np.zeros((height, width, 3), np.float32))),
     }
-
-
-def _numbers(light: HarmonicLight) -> Any:
-    return light.brightness
 
 
 def _skin(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -17,11 +17,12 @@ from vfx_swap.comp.grain import Grain, add_grain, measure_grain
 from vfx_swap.comp.matte import expand_matte
 from vfx_swap.comp.motion import MotionBlur, blur_along, measure_motion_blur
 from vfx_swap.comp.over import comp_increment, comp_over
+from vfx_swap.geometry.pyramid import Pyramid, sample_pyramid
 from vfx_swap.geometry.raster import rasterise
 from vfx_swap.geometry.sample import sample
 from vfx_swap.geometry.warps import cut_crop, increment_crop, lay_back
 from vfx_swap.light.grade import grade
-from vfx_swap.light.harmonics import fit_light
+from vfx_swap.light.harmonics import HarmonicLight, fit_light
 from vfx_swap.models.reprojection.soft import blur, grow
 
 __all__ = ["NUMPY", "Array", "Kernels"]
@@ -46,6 +47,8 @@ class Kernels:
     """Back to numpy."""
     sample: Callable[..., Array]
     """`geometry.sample.sample`"""
+    sample_pyramid: Callable[[Pyramid, Array, Array], Array]
+    """`geometry.pyramid.sample_pyramid`, whose levels are arrays of this device"""
     cut_crop: Callable[..., Any]
     """`geometry.warps.cut_crop`; takes the plate from numpy, whole, and moves what it needs."""
     lay_back: Callable[..., tuple[Array, Array]]
@@ -58,8 +61,8 @@ class Kernels:
     """`models.reprojection.soft.blur`"""
     grow: Callable[[Array, float], Array]
     """`models.reprojection.soft.grow`"""
-    fit_light: Callable[..., Any]
-    """`light.harmonics.fit_light`"""
+    fit_light: Callable[..., HarmonicLight]
+    """`light.harmonics.fit_light`; takes numpy arrays and gives a numpy light, worked out on the device."""
     grade: Callable[..., Array]
     """`light.grade.grade`"""
     measure_grain: Callable[[Array, Array], Grain]
@@ -89,6 +92,7 @@ NUMPY = Kernels(
     array=_same,
     plain=_same,
     sample=sample,
+    sample_pyramid=sample_pyramid,
     cut_crop=cut_crop,
     lay_back=lay_back,
     increment_crop=increment_crop,

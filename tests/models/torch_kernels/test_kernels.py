@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.models.torch_kernels.agreement import assert_near, bits, on
+from tests.models.torch_kernels.test_light import skin
 from tests.models.torch_kernels.test_warps import WARPS, WINDOW, plate
 from vfx_swap.errors import DeviceError, UsageError
 from vfx_swap.models.devices import open_kernels
@@ -35,6 +36,7 @@ CALLS: dict[str, Any] = {
     "hypot": lambda xp, a, b: xp.hypot(a, b),
     "stack": lambda xp, a, b: xp.stack([a, b], axis=-1),
     "concatenate": lambda xp, a, b: xp.concatenate([a, b], axis=1),
+    "array": lambda xp, a, b: xp.array(a) + a,
     "zeros": lambda xp, a, b: a * 0.0 + xp.zeros((5, 4), np.float32) + xp.ones(4, np.float32) + xp.zeros_like(a),
     "flatnonzero": lambda xp, a, b: xp.float32(xp.flatnonzero(a > 0.0)),
     "int64": lambda xp, a, b: xp.float32(xp.int64(xp.clip(a[2:], -2.0, 2.0))),
@@ -86,6 +88,12 @@ def test_only_what_a_crop_sees_of_the_plate_is_moved(name: str, kernels: Any) ->
 
 def test_there_and_back(kernels: Any) -> None:
     np.testing.assert_array_equal(bits(kernels.plain(kernels.array(SOME))), bits(SOME))
+
+
+def test_light_is_fitted_to_numpy_arrays(kernels: Any) -> None:
+    wanted, got = NUMPY.fit_light(*skin(1)), kernels.fit_light(*skin(1))
+    np.testing.assert_allclose(got.brightness, wanted.brightness, rtol=1e-5)
+    np.testing.assert_allclose(got.shade(skin(2)[1]), wanted.shade(skin(2)[1]), rtol=1e-5)
 
 
 def test_a_mesh_comes_from_numpy(kernels: Any) -> None:

@@ -11,7 +11,9 @@ from tests.models.torch_kernels.agreement import assert_near, bits, on
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry import sample as plain_sample
 from vfx_swap.geometry import warps as plain
+from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, sample_pyramid
 from vfx_swap.geometry.warps import Filter
+from vfx_swap.models.torch_kernels.pyramid import sample_pyramid as torch_pyramid
 from vfx_swap.models.torch_kernels.warps import TorchCrop, cut_crop, increment_crop, lay_back, sample
 from vfx_swap.types import Crop, Warp, Window
 
@@ -73,6 +75,16 @@ def test_an_increment_is_the_same_to_the_bit(device: Any) -> None:
     np.testing.assert_array_equal(bits(got.rgb), bits(wanted.rgb))
     with pytest.raises(ValueError, match="two versions of one crop"):
         increment_crop(TorchCrop(first, ones, warp, "x"), TorchCrop(second, ones, warp, "y"))
+
+
+def test_a_texture_is_read_at_the_size_of_its_pixels(device: Any) -> None:
+    rng = np.random.default_rng(3)
+    pyramid = make_pyramid(rng.random((128, 128, 3), dtype=np.float32))
+    uv, footprint = rng.random((500, 2), dtype=np.float32), (2.0 ** rng.uniform(-2.0, 6.0, 500)).astype(np.float32)
+    moved = Pyramid(tuple(on(device, level) for level in pyramid.levels))
+    for used in (footprint, np.full(500, 3.0, np.float32)):
+        wanted = sample_pyramid(pyramid, uv, used)
+        assert_near(torch_pyramid(moved, *on(device, uv, used)), wanted, tolerance=TOLERANCE)
 
 
 @pytest.mark.parametrize("cubic", [False, True])

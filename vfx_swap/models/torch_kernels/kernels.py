@@ -9,8 +9,9 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.warps import Filter, footprint, invert_matrix, reduction
+from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.kernels import Kernels
-from vfx_swap.models.torch_kernels import comp, filters, grain, light, motion, raster, warps
+from vfx_swap.models.torch_kernels import comp, filters, grain, light, motion, pyramid, raster, warps
 from vfx_swap.models.torch_kernels.device import open_torch
 from vfx_swap.models.torch_kernels.namespace import TorchNamespace
 from vfx_swap.types import Warp, Window
@@ -46,6 +47,10 @@ def torch_kernels(index: int | None) -> Kernels:
         corners = xp.asarray(triangles).long()
         return raster.rasterise(xp.asarray(positions), corners, height=height, width=width)
 
+    def fit_light(colours: FloatArray, normals: FloatArray, weights: FloatArray, *, rounds: int = 10) -> HarmonicLight:
+        fit = light.fit_light(xp.asarray(colours), xp.asarray(normals), xp.asarray(weights), rounds=rounds)
+        return HarmonicLight(brightness=_plain(fit.brightness), colour=_plain(fit.colour), mean=float(fit.mean))
+
     return Kernels(
         device="torch" if index is None else f"cuda:{index}",
         arithmetic="torch" if index is None else "cuda",
@@ -53,13 +58,14 @@ def torch_kernels(index: int | None) -> Kernels:
         array=xp.asarray,
         plain=_plain,
         sample=warps.sample,
+        sample_pyramid=pyramid.sample_pyramid,
         cut_crop=cut_crop,
         lay_back=warps.lay_back,
         increment_crop=warps.increment_crop,
         rasterise=rasterise,
         blur=filters.blur,
         grow=filters.grow,
-        fit_light=light.fit_light,
+        fit_light=fit_light,
         grade=light.grade,
         measure_grain=grain.measure_grain,
         add_grain=grain.add_grain,

@@ -37,6 +37,10 @@ class TorchNamespace:
             values = np.array(values) if self.device.type == "cpu" else np.ascontiguousarray(values)
         return torch.as_tensor(values, device=self.device)
 
+    def array(self, values: Tensor) -> Tensor:
+        """A copy."""
+        return values.clone()
+
     def float32(self, values: Any) -> Tensor:
         """As float32; a number stays a number, since torch rounds it where it is used."""
         return values if isinstance(values, int | float) else values.float()
