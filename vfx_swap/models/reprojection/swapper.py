@@ -40,6 +40,10 @@ RESIDUAL_SIGMA = 0.10
 """Blur of the light that the harmonic fit leaves over, as a fraction of the UV side (0.12 face heights)."""
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
 """How much of it is put on, and its bound in log."""
+FINEST = 0.6
+"""Standard deviation, in pixels of a photograph, under which it holds no detail."""
+FINE_MOST = 0.15
+"""Bound, in log luminance, on the plate's detail that is carried over."""
 HIGHLIGHT_FROM = 1.5
 """Luminance over the fitted light above which the plate's skin is taken to show a highlight."""
 
@@ -78,6 +82,8 @@ class PreparedReprojection:
     """(3, 3) linear Rec.709, in which skin is known, to the plate's primaries."""
     eyes: tuple[Eye, Eye] | None
     """That reference's eyes; None when it does not show them."""
+    photographed_pixels: float
+    """Height in pixels of the face in the largest reference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +138,7 @@ class ReprojectionSwapper:
             proportions=None if performer is None else compare_proportions(performer, frontal.points, mesh=self._mesh),
             from_rec709=matrix,
             eyes=reference_eyes(frontal, self._atlas.mesh),
+            photographed_pixels=max(float(np.linalg.norm(r.points[10] - r.points[152])) for r in identity.references),
         )
 
     def warp_for(self, face: Face, /) -> Warp:
@@ -147,30 +154,67 @@ class ReprojectionSwapper:
     def swap(self, crop: Crop, face: Face, prepared: PreparedReprojection, /) -> Crop:
         """The identity's face on the crop; alpha is 0, and the crop's own bits stand, where nothing is changed."""
         shift = np.array([crop.warp.matrix[0, 2], crop.warp.matrix[1, 2], 0.0], dtype=np.float32)
-        points = reshaped_points(face.points + shift, prepared.proportions, amount=self.options.reshape)
+        own = face.points + shift
         clean = _mended(crop.rgb)
         atlas, height = self._atlas, max(face.height, 1.0)
-        positions = atlas.mesh.positions(points)
+        positions = atlas.mesh.positions(own)
         seen = self._look(clean, positions, prepared, height)
         alpha_uv = self._alpha(seen, prepared)
 
-        raster = rasterise(positions, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
+        # The identity's face, by the performer's landmarks with the identity's proportions.
+        points = reshaped_points(own, prepared.proportions, amount=self.options.reshape)
+        shape = positions if points is own else atlas.mesh.positions(points)
+        raster = rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
         uv = raster.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
-        at_light = atlas.lookup(uv)
         opening = _opening(points, ("eye_image_left", "eye_image_right"), raster, 0.004 * height)
         read_at = follow_gaze(points, raster, uv, prepared.eyes, opening)
-        footprint = texels_per_pixel(positions, atlas.mesh, size=prepared.texture.size)[:, None]
+        footprint = texels_per_pixel(shape, atlas.mesh, size=prepared.texture.size)[:, None]
         footprint = raster.interpolate(footprint, atlas.mesh.triangles)[:, 0]
-        light = sample(seen.light, at_light)
+        light = sample(seen.light, atlas.lookup(uv))
         swapped = sample_pyramid(prepared.texture, read_at, footprint) * light
+
+        # What the plate shows lies where the performer's own proportions have it.
+        at_plate = atlas.lookup(uv if points is own else self._own_uv(positions, raster, uv))
         # A glint on a frame is no highlight of skin.
-        skin = atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size))
+        skin = sample(atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size)), at_plate)
+        swapped *= self._finer_detail(
+            clean, raster, skin * (1.0 - sample(atlas.regions["guard"], at_plate)), prepared, height
+        )
         if self.options.match_light:
-            swapped += self._highlights(clean, raster, light, sample(skin, at_light), height)
-        # Teeth, tongue and darkness stay the plate's.
+            swapped += self._highlights(clean, raster, light, skin, height)
+        # Teeth, tongue and darkness stay the plate's, and move with the lips.
         mouth = _opening(points, ("mouth",), raster, 0.005 * height)
-        alpha = sample(alpha_uv, at_light) * (1.0 - mouth)
+        alpha = sample(alpha_uv, at_plate)
+        if points is own:
+            alpha = alpha * (1.0 - mouth)
+        else:
+            inside = np.flatnonzero(mouth > 0.0)
+            at_own = raster.interpolate(positions[:, :2], atlas.mesh.triangles)[inside]
+            swapped[inside] += mouth[inside, None] * (sample(clean, at_own, cubic=True) - swapped[inside])
         return _compose(crop, raster, swapped, np.asarray(alpha, dtype=np.float32))
+
+    def _own_uv(self, positions: FloatArray, raster: Raster, uv: FloatArray) -> FloatArray:
+        """(k, 2) UV of the performer's own shape at a raster's pixels; beside that shape, `uv`."""
+        atlas = self._atlas
+        own = rasterise(positions, atlas.mesh.triangles, height=raster.shape[0], width=raster.shape[1])
+        whole = np.full((*raster.shape, 2), np.nan, dtype=np.float32)
+        whole[own.rows, own.columns] = own.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
+        there = whole[raster.rows, raster.columns]
+        return np.where(np.isnan(there), uv, there)
+
+    def _finer_detail(
+        self, rgb: FloatArray, raster: Raster, skin: FloatArray, prepared: PreparedReprojection, height: float
+    ) -> FloatArray:
+        """(k, 1) the plate's pores where its face is larger than the identity's photographs show it.
+
+        Only detail finer than the photographs hold: it has no likeness, and without it skin looks like wax.
+        """
+        sigma = FINEST * height / max(prepared.photographed_pixels, 1.0)
+        if sigma < 0.5:
+            return np.ones((len(raster.rows), 1), dtype=np.float32)
+        luminance = np.log(np.maximum(rgb @ np.asarray(LUMA, dtype=np.float32), 1e-4))
+        fine = (luminance - blur(luminance, sigma))[raster.rows, raster.columns]
+        return np.asarray(np.exp(FINE_MOST * np.tanh(fine / FINE_MOST) * skin)[:, None], dtype=np.float32)
 
     def _look(self, rgb: FloatArray, positions: FloatArray, prepared: PreparedReprojection, height: float) -> _Seen:
         """Light, skin and what lies in front, in UV."""
