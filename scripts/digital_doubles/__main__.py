@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
 def main(given: list[str] | None = None) -> int:
     """Draws what is asked for and missing; 0 when all of it is there."""
     args = _arguments(given)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that Blender is taken down too
     if args.list:
         for shot in SHOTS.values():
             casting = ", ".join(f"{identity} on {performer}" for performer, identity in shot.casting)

@@ -45,7 +45,8 @@ def cast_points(
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """For (468, 2) pixels, the triangle of the nearest front-facing skin: corners (468, 3) and weights (468, 3).
 
-    `seen` (n, 3) are skin vertices as pixels and distance. A point beside the skin takes the nearest triangle.
+    `seen` (n, 3) are skin vertices as pixels and distance, `quads` those that may hold points. A point beside them takes
+    the nearest.
     """
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     a, b, c = (seen[triangles[:, k]] for k in range(3))
@@ -82,6 +83,9 @@ def main() -> None:
     given = parser.parse_args()
     region = Region(Anatomy(assets_folder(given.venv)))
     rest = region.skin(region.anatomy.vertices)
+    # no point of a face sits on an ear, where a contour's points would fall from the front
+    face = region.skin(region.face[:, None])[:, 0] > 0.04
+    quads = region.skin.quads[face[region.skin.quads].all(1)]
     found: list[tuple[NDArray[np.int64], FloatArray]] = []
     with load_face_models() as models, tempfile.TemporaryDirectory(prefix="doubles-") as made:
         for name in CAST:
@@ -105,9 +109,7 @@ def main() -> None:
             moment = actor.act(0.0)
             skin = region.skin(actor.figure.posed(weights=moment.weights, motion=moment.motion))
             seen = project(points=skin, view=stage.view(0.0), width=stage.width, height=stage.height)
-            found.append(
-                cast_points(points=landmarks.points[:468, :2].astype(np.float64), seen=seen, quads=region.skin.quads)
-            )
+            found.append(cast_points(points=landmarks.points[:468, :2].astype(np.float64), seen=seen, quads=quads))
             print(f"{name}: done", flush=True)
     places = np.stack([(rest[corners] * weights[..., None]).sum(1) for corners, weights in found])
     spread = np.linalg.norm(places - np.median(places, 0), axis=2)

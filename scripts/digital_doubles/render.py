@@ -38,7 +38,7 @@ class Plan:
     """Whether the true swap and the truth are wanted."""
     plate_name: str = "plate.{}.exr"
     """File name for a label."""
-    grain: float = 1.0
+    grain: float = 0.7
     reach: float = 20.0
     """Pixels about the face that a worn face may change."""
 

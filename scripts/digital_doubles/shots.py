@@ -105,7 +105,7 @@ def _stage(options: Options, size: tuple[int, int], *, seed: int, **told: Any) -
     told.setdefault("world", STUDIO)
     told.setdefault("wall", WALL)
     told.setdefault("lights", lambda _time: SOFT)
-    told.setdefault("view", lambda _time: looking(eye=(0.0, -0.01, 1.05), target=(0.0, -0.02, 0.0), field=17.0))
+    told.setdefault("view", lambda _time: looking(eye=(0.0, -0.01, 1.05), target=(0.0, -0.015, 0.0), field=14.6))
     return Stage(width=width, height=height, samples=options.samples, seed=seed, threads=options.threads, **told)
 
 
