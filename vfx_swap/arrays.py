@@ -6,14 +6,16 @@ y down, pixel centres at integer coordinates, float32.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FloatArray", "check_array", "describe", "frozen"]
+__all__ = ["Array", "FloatArray", "check_array", "describe", "frozen"]
 
 FloatArray: TypeAlias = NDArray[np.float32]
+Array: TypeAlias = Any
+"""An array of whatever device is worked on: numpy's, or a torch tensor (`models.kernels`)."""
 
 
 def check_array(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from vfx_swap.arrays import Array
 from vfx_swap.comp.grain import Grain, add_grain, measure_grain
 from vfx_swap.comp.matte import expand_matte
 from vfx_swap.comp.motion import MotionBlur, blur_along, measure_motion_blur
@@ -25,10 +26,7 @@ from vfx_swap.light.grade import grade
 from vfx_swap.light.harmonics import HarmonicLight, fit_light
 from vfx_swap.models.reprojection.soft import blur, grow
 
-__all__ = ["NUMPY", "Array", "Kernels"]
-
-Array: TypeAlias = Any
-"""An array of the kernels at hand: numpy's, or a torch tensor on their device."""
+__all__ = ["NUMPY", "Kernels"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from vfx_swap.arrays import FloatArray
+from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.geometry.warps import footprint
 from vfx_swap.light.grade import light_gain
-from vfx_swap.models.kernels import NUMPY, Array, Kernels
+from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.settings import Lighting, Shot
 from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp
