@@ -25,6 +25,7 @@ __all__ = [
     "Embedding",
     "Face",
     "Frame",
+    "Front",
     "Identity",
     "Landmarks",
     "ModelImage",
@@ -210,6 +211,19 @@ class Embedding:
 
 
 @dataclass(frozen=True, eq=False)
+class Front:
+    """What lies in front of a face in one frame: mattes at the analyse pass's resolution, refined when rendered."""
+
+    left: float
+    top: float
+    """Plate pixel of the centre of the mattes' first pixel."""
+    step: float
+    """Plate pixels from one pixel of the mattes to the next."""
+    mattes: Mapping[str, np.ndarray]
+    """Word of `matte.holdout` (`hand`, `glasses`) -> (height, width) uint8, 255 where all of the pixel is covered."""
+
+
+@dataclass(frozen=True, eq=False)
 class Face:
     """One face in one frame of a track, after smoothing; what the render pass works from."""
 
@@ -225,6 +239,8 @@ class Face:
     """True where nothing was seen: the face was interpolated over a short gap."""
     identity_distance: float | None = None
     """Distance of this frame's embedding to the track's; None where the frame was not embedded."""
+    front: Front | None = None
+    """None where nothing lies in front."""
 
     def __post_init__(self) -> None:
         check_array("Face.points", self.points, shape=(LANDMARK_COUNT, 3))
@@ -355,6 +371,9 @@ class Crop:
     """(height, width) 0 to 1: where the crop has something to say. A crop just cut is 1 inside the plate."""
     warp: Warp
     colour_space: str
+    front: FloatArray | None = None
+    """(height, width) 0 to 1: what lies in front of the face, so that nothing of it is taken for skin. None: nothing.
+    The comp holds it out; a swapper paints the face as if it were not there."""
 
     def __post_init__(self) -> None:
         check_array("Crop.rgb", self.rgb, shape=(self.warp.height, self.warp.width, 3))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.models.protocols import HandFinder
 from vfx_swap.types import Detection, Embedding, Frame, Landmarks, ModelImage, Pose, Window
 
 TEMPLATE = np.random.default_rng(7).uniform(-1.0, 1.0, (478, 3)).astype(np.float32)
@@ -130,3 +131,4 @@ class PaintedModels:
     landmarker: PaintedLandmarker = field(default_factory=PaintedLandmarker)
     recogniser: PaintedRecogniser = field(default_factory=PaintedRecogniser)
     digests: Mapping[str, str] = field(default_factory=lambda: {"painted/model.bin": "00" * 32})
+    hands: HandFinder | None = None

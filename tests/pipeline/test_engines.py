@@ -11,7 +11,7 @@ from vfx_swap.colour.ocio import load_config
 from vfx_swap.errors import ModelMissingError, SettingsError, UsageError
 from vfx_swap.pipeline.engines import open_engine, texture_builder
 from vfx_swap.pipeline.shot_tracks import default_digests
-from vfx_swap.settings import Light, Lighting, Matte
+from vfx_swap.settings import Light, Lighting
 
 
 def test_the_default_engine_makes_a_swapper_for_each_casting(tmp_path: Path) -> None:
@@ -29,12 +29,11 @@ def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_what_no_engine_can_do_yet_is_refused_of_shots_made_in_python_too(tmp_path: Path) -> None:
     lights = Lighting(light=(Light(azimuth_degrees=30.0, elevation_degrees=10.0),))
-    shot = make_shot(tmp_path, lighting=lights, layers=("stmap", "matte"), matte=Matte(holdout=("hair", "hand")))
+    shot = make_shot(tmp_path, lighting=lights, layers=("stmap", "matte"))
     with pytest.raises(SettingsError) as caught:
         open_engine(shot, config=load_config())
     assert [problem.key for problem in caught.value.problems] == [
         "lighting.light",
-        "matte.holdout[1]",
         "write.layers[0]",
     ]
 

@@ -12,7 +12,7 @@ import pytest
 
 from vfx_swap.errors import FrameFailure, MissingInputError, OutputError, TracksError
 from vfx_swap.pipeline.tracks_file import Tracks, load_tracks, rounded_track, save_tracks, tracks_are_current
-from vfx_swap.types import Embedding, Face, Pose, Track
+from vfx_swap.types import Embedding, Face, Front, Pose, Track
 
 
 def face(frame: int, seed: int) -> Face:
@@ -25,7 +25,15 @@ def face(frame: int, seed: int) -> Face:
         confidence=0.87654321,
         bridged=seed == 2,
         identity_distance=0.123456 if seed == 1 else None,
+        front=front() if seed == 1 else None,
     )
+
+
+def front() -> Front:
+    """A hand over part of the face, and a frame of spectacles."""
+    matte = np.zeros((40, 30), np.uint8)
+    matte[5:20, 10:] = np.arange(20, dtype=np.uint8) * 13
+    return Front(left=812.123456, top=-3.5, step=1.23456, mattes={"hand": matte, "glasses": 255 - matte})
 
 
 def made() -> Tracks:
@@ -69,13 +77,21 @@ def edit(path: Path, how: Any) -> None:
     path.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
+def of_front(front: Front | None) -> Any:
+    """What a comparison needs of what lies in front."""
+    if front is None:
+        return None
+    mattes = {word: (matte.shape, matte.dtype, matte.tobytes()) for word, matte in front.mattes.items()}
+    return (front.left, front.top, front.step, mattes)
+
+
 def same_bits(one: Tracks, other: Tracks) -> bool:
     def bits(tracks: Tracks) -> list[Any]:
         return [
             (
                 *(track.id, track.embedding.recogniser, track.embedding.vector.tobytes(), number),
                 *(face.points.tobytes(), face.expression.tobytes(), face.pose, face.confidence),
-                *(face.bridged, face.identity_distance),
+                *(face.bridged, face.identity_distance, of_front(face.front)),
             )
             for track in tracks.tracks
             for number, face in track.faces.items()
@@ -96,6 +112,23 @@ def test_what_is_saved_comes_back_to_the_bit(path: Path) -> None:
         before.models,
     )
     assert not after.edited
+
+
+def test_what_lies_in_front_moves_with_its_face(path: Path) -> None:
+    edit(path, lambda d: d["tracks"][0]["faces"][1].update(move=[2.5, -1]))
+    moved = load_tracks(path).track(1).faces[1002].front
+    still = made().track(1).faces[1002].front
+
+    assert moved is not None
+    assert still is not None
+    assert (moved.left, moved.top, moved.step) == (still.left + 2.5, still.top - 1.0, still.step)
+
+
+def test_a_matte_taken_out_by_hand_is_gone(path: Path) -> None:
+    edit(path, lambda d: d["tracks"][0]["faces"][1]["front"].pop("hand"))
+    left = load_tracks(path).track(1).faces[1002].front
+    assert left is not None
+    assert set(left.mattes) == {"glasses"}
 
 
 def test_saved_again_it_is_the_same_file(path: Path) -> None:
@@ -190,6 +223,11 @@ CASES = {
     "far": (lambda d: d["tracks"][0]["faces"][0].update(move=[1e9, 0]), r"move: .*got 1e\+09"),
     "empty": (lambda d: d["tracks"][0].update(faces=[]), r"track 1, faces: is empty"),
     "frames": (lambda d: d.update(frames=[1.5]), r"frames: must hold frame numbers, got 1.5"),
+    "front": (lambda d: d["tracks"][0]["faces"][1].update(front=[]), r"frame 1002, front: must be an object"),
+    "front's step": (lambda d: d["tracks"][0]["faces"][1]["front"].update(step=0), r"front, step: must be a number"),
+    "front's key": (lambda d: d["tracks"][0]["faces"][1]["front"].update(hat=""), r"front, hat: is not a key"),
+    "matte": (lambda d: d["tracks"][0]["faces"][1]["front"].update(hand="AAAA"), r"front, hand: must be a PNG"),
+    "matte's text": (lambda d: d["tracks"][0]["faces"][1]["front"].update(hand="!"), r"front, hand: must be a PNG"),
     "failures": (lambda d: d.update(failures=[3]), r"failures: must hold objects"),
 }
 

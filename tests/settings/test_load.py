@@ -52,7 +52,7 @@ def test_a_minimal_shot_has_the_documented_defaults(folder: Path) -> None:
     assert shot.schema_ == "vfx_swap/shot.1"
     assert (shot.frames, shot.colour_space, shot.missing, shot.engine) == ("", None, "error", "reprojection")
     assert (shot.cast[0].strength, shot.cast[0].reshape) == (1.0, 0.6)
-    assert shot.matte.holdout == ("hair",)
+    assert shot.matte.holdout == ("hair", "glasses", "hand")
     assert (shot.matte.expand_pixels, shot.matte.feather) == (0.0, 0.05)
     assert (shot.lighting.match, shot.grain.match, shot.write.layers) == ("plate", "plate", ())
 
@@ -223,7 +223,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Callable[[
     found = problems(
         'colour_spaec = "x"\nengine = "nosuch"\n'
         + GOOD.replace("lead.id", "no.id")
-        + "strength = 2\n[matte]\nfeather = 'wide'\nholdout = ['hair', 'hand']\n"
+        + "strength = 2\n[matte]\nfeather = 'wide'\nholdout = ['hair', 'hat']\n"
     )
     assert [(problem.key, problem.line) for problem in found] == [
         ("colour_spaec", 1),

@@ -34,7 +34,7 @@ from vfx_swap.types import Face, Frame, ModelImage, Pose, Track
 
 __all__ = ["AnalyseSettings", "analyse", "display_for", "read_each"]
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Part of the settings digest; raise it when a change here gives other tracks from the same plate."""
 
 

@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.models.protocols import Detector, Landmarker, Recogniser
+from vfx_swap.models.front.hands import hands_near, hidden_share
+from vfx_swap.models.protocols import Detector, HandFinder, Landmarker, Recogniser
 from vfx_swap.pipeline.association import (
     MOTION_MEMORY_FRAMES,
     Observation,
@@ -38,6 +39,8 @@ UNDETECTED_SCORE = 0.5
 """Of a face that the landmarker holds and the detector misses: half hidden, in profile or blurred."""
 CLEARER = 0.15
 """A face that is clearer by this than any embedded one of its segment is embedded too."""
+HIDDEN_POWER = 3
+"""Confidence falls with this power of the share of the landmarks that no hand hides."""
 CUT_CORRELATION = 0.4
 """Correlation of the thumbnails of two frames below which a cut is suspected."""
 THUMBNAIL = (18, 32)
@@ -63,6 +66,11 @@ class FaceModels(Protocol):
     @property
     def recogniser(self) -> Recogniser:
         """Tells performers apart."""
+        ...
+
+    @property
+    def hands(self) -> HandFinder | None:
+        """Finds hands in front of a face; None: none is looked for."""
         ...
 
     @property
@@ -209,8 +217,14 @@ class FaceFollower:
         points = landmarks.points.copy()
         if not np.isfinite(points).all():
             return None
+        shown = 1.0
+        if self.models.hands is not None:
+            # Landmarks behind a hand are guesses, and pull the others along.
+            hands = hands_near(view.image, points, finder=self.models.hands)
+            shown -= hidden_share(points, hands)
         points[:, :2] += view.origin
-        placed = Landmarks(points, landmarks.expression, landmarks.pose, landmarks.confidence)
+        confidence = landmarks.confidence * shown**HIDDEN_POWER
+        placed = Landmarks(points, landmarks.expression, landmarks.pose, confidence)
         return _Found(landmarks=placed, score=detection.score)
 
     def _assign(self, view: View, found: Sequence[_Found], pairs: Sequence[tuple[int, int]]) -> None:

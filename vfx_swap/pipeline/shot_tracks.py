@@ -16,6 +16,7 @@ from vfx_swap.models.default import FACE_ARCHITECTURES, FaceModels
 from vfx_swap.models.registry import load_registry
 from vfx_swap.pipeline.analyse import AnalyseSettings, analyse, display_for, read_each
 from vfx_swap.pipeline.casting import CastBy, cast_tracks, embed_performer
+from vfx_swap.pipeline.front import find_fronts
 from vfx_swap.pipeline.identity import read_photograph
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent
 from vfx_swap.pipeline.render_log import folder_lock
@@ -152,15 +153,22 @@ def analyse_plate(
             raise CancelledError("stopped in the analyse pass", mend="Run the same command again")
         return plate.read(number)
 
-    return analyse(
+    display = display_for(plate.config)
+    tracks = analyse(
         read_each(plate.shot_frames, read=read),
         models=models,
-        display=display_for(plate.config),
+        display=display,
         settings=settings,
         plate=plate.plate.pattern.text,
         total=len(plate.shot_frames),
         progress=progress,
     )
+    mesh = getattr(models.landmarker, "mesh", None)
+    if mesh is None or not tracks.tracks:
+        return tracks
+    progress(ProgressEvent("analyse", "note", message="looking at every face again for what lies in front of it"))
+    again = read_each(tracks.frames, read=read)
+    return find_fronts(tracks, again, display=display, hands=models.hands, mesh=mesh)
 
 
 def cast_shot(

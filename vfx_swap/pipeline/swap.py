@@ -1,7 +1,7 @@
 """One frame's swap: the whole journey, from plate to comp.
 
 plate -> crop (warp_for, cut_crop) -> swapper -> plate's motion blur -> shot's light -> plate's grain
-      -> laid back in the plate's pixels -> matte (expand, strength) -> comp_over
+      -> laid back in the plate's pixels -> matte (expand, strength, what lies in front) -> comp_over
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vfx_swap.geometry.warps import footprint
 from vfx_swap.light.grade import light_gain
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
+from vfx_swap.pipeline.holdout import front_in_crop, front_in_plate
 from vfx_swap.settings import Lighting, Shot
 from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp
 
@@ -64,18 +65,23 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         before = kernels.cut_crop(
             frame.rgb, data_window=window, warp=one.swapper.warp_for(one.face), colour_space=frame.colour_space
         )
+        part = footprint(before.warp, window)
+        at = part.slices(window)
+        front = front_in_plate(one.face.front, words=shot.matte.holdout, rgb=frame.rgb[at], window=part)
+        if front is not None:
+            before = replace(before, front=kernels.array(front_in_crop(front, part, before)))
         after = one.swapper.swap(before, one.face, one.prepared)
         after = _motion(before, after, kernels)
         after = _light(before, after, kernels, shot.lighting, to_rec709=one.to_rec709)
         if shot.grain.match == "plate":
             after = _grain(before, after, kernels, seed=_seed(shot.name, frame.number, one.track_id))
 
-        part = footprint(before.warp, window)
-        at = part.slices(window)
         # A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
         exact = _is_whole(before.warp)
         face, alpha = kernels.lay_back(after if exact else kernels.increment_crop(before, after), data_window=part)
         matte = kernels.expand_matte(alpha, shot.matte.expand_pixels) * one.strength
+        if front is not None:
+            matte = matte * (1.0 - kernels.array(front))
         rgb = rgb.copy()
         comp = kernels.comp_over if exact else kernels.comp_increment
         rgb[at] = kernels.plain(comp(kernels.array(np.ascontiguousarray(rgb[at])), face, matte))
@@ -101,7 +107,10 @@ def _motion(before: Crop, after: Crop, kernels: Kernels) -> Crop:
     """The plate's motion blur on the swapped face and its matte, where the plate has any."""
     xp = kernels.xp
     plate, face = _finite(before.rgb, xp), _finite(after.rgb, xp)
-    blur = kernels.measure_motion_blur(plate, face, xp.float32(after.alpha >= SOLID))
+    solid = after.alpha >= SOLID
+    # A hand that passes moves otherwise than the face behind it.
+    solid = solid if before.front is None else solid & (before.front <= 0.0)
+    blur = kernels.measure_motion_blur(plate, face, xp.float32(solid))
     if blur.length_pixels < 1.0:
         return after
     alpha = kernels.blur_along(after.alpha, blur)
@@ -146,7 +155,8 @@ def _grain(before: Crop, after: Crop, kernels: Kernels, *, seed: int) -> Crop:
     if not on_face.any():
         return after
     middle = float(xp.median(brightness[on_face]))
-    alike = (before.alpha >= 1.0) & (brightness > 0.25 * middle) & (brightness < 4.0 * middle)
+    bare = before.alpha if before.front is None else before.alpha * (before.front <= 0.0)
+    alike = (bare >= 1.0) & (brightness > 0.25 * middle) & (brightness < 4.0 * middle)
     # A hot pixel is no grain, and would be blurred into what is alike.
     plate = xp.minimum(plate, 8.0 * middle)
     wanted = kernels.measure_grain(plate, xp.float32(alike))

@@ -7,6 +7,7 @@ read back give the same bits.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -14,13 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure, InputError, MissingInputError, TracksError
 from vfx_swap.io.atomic import atomic_write
 from vfx_swap.pipeline.tracks_parse import FACES_MARK, parse_text, read_header, read_tracks
-from vfx_swap.types import Embedding, Face, Pose, Track
+from vfx_swap.types import Embedding, Face, Front, Pose, Track
 
 __all__ = [
     "TRACKS_SCHEMA",
@@ -151,7 +153,13 @@ def _rounded_face(face: Face) -> Face:
         confidence=round(face.confidence, DECIMALS),
         bridged=face.bridged,
         identity_distance=None if face.identity_distance is None else round(face.identity_distance, DECIMALS),
+        front=None if face.front is None else _rounded_front(face.front),
     )
+
+
+def _rounded_front(front: Front) -> Front:
+    left, top, step = (round(float(value), DECIMALS) for value in (front.left, front.top, front.step))
+    return Front(left=left, top=top, step=step, mattes=front.mattes)
 
 
 def _round(array: FloatArray, decimals: int) -> FloatArray:
@@ -199,7 +207,7 @@ def _track_text(track: Track) -> str:
 
 def _face_value(face: Face) -> dict[str, Any]:
     """What stands on a face's line, the short and telling keys first."""
-    pose = face.pose
+    pose, front = face.pose, face.front
     return {
         "frame": face.frame,
         "confidence": round(face.confidence, DECIMALS),
@@ -213,7 +221,17 @@ def _face_value(face: Face) -> dict[str, Any]:
         },
         "expression": _numbers(face.expression, DECIMALS),
         "points": _numbers(face.points, DECIMALS),
+        **({} if front is None else {"front": _front_value(front)}),
     }
+
+
+def _front_value(front: Front) -> dict[str, Any]:
+    """Mattes as PNG files in base64: small, and any browser shows them."""
+    value: dict[str, Any] = {key: round(float(getattr(front, key)), DECIMALS) + 0.0 for key in ("left", "top", "step")}
+    for word, matte in sorted(front.mattes.items()):
+        _, png = cv2.imencode(".png", np.ascontiguousarray(matte), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+        value[word] = base64.b64encode(png.tobytes()).decode("ascii")
+    return value
 
 
 def _content_sha256(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -10,19 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import cv2
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure, TracksError
-from vfx_swap.types import EXPRESSION_COUNT, LANDMARK_COUNT, Embedding, Face, Pose, Track
+from vfx_swap.types import EXPRESSION_COUNT, LANDMARK_COUNT, Embedding, Face, Front, Pose, Track
 
 __all__ = ["FACES_MARK", "Header", "parse_text", "read_header", "read_tracks"]
 
 FACES_MARK = ' "tracks": ['
 """Start of the part that holds the faces; what follows it is under the content digest."""
 
-_FACE_KEYS = frozenset({"frame", "confidence", "bridged", "identity_distance", "move", "pose", "expression", "points"})
+_FACE_KEYS = frozenset(
+    {"frame", "confidence", "bridged", "identity_distance", "move", "pose", "expression", "points", "front"}
+)
+_FRONT_KEYS = frozenset({"left", "top", "step", "hand", "glasses"})
 _TRACK_KEYS = frozenset({"id", "embedding", "faces"})
+_LARGEST_MATTE = 4096
 _FURTHEST = 1e7
 """Pixels; no picture is larger, so what is beyond is a slip of the pen."""
 
@@ -187,7 +193,38 @@ def _face(row: Any, place: _Place) -> Face:
         confidence=_number(row, "confidence", place, 0, 1),
         bridged=_of(row, "bridged", bool, place, default=False),
         identity_distance=None if distance is None else _number(row, "identity_distance", place, 0, 1e6),
+        front=_front(row, place, move=move),
     )
+
+
+def _front(row: Mapping[str, Any], place: _Place, *, move: FloatArray) -> Front | None:
+    """What lies in front, moved as the face is."""
+    if row.get("front") is None:
+        return None
+    value = _of(row, "front", dict, place)
+    place = _Place(place.path, place.text, f"{place.at}front, ", place.line)
+    _only(value, _FRONT_KEYS, place)
+    left, top = (_number(value, key, place, -_FURTHEST, _FURTHEST) for key in ("left", "top"))
+    mattes = {word: _matte(value, word, place) for word in ("hand", "glasses") if word in value}
+    return Front(
+        left=round(left + float(move[0]), 3),
+        top=round(top + float(move[1]), 3),
+        step=_number(value, "step", place, 1e-3, 1e4),
+        mattes=mattes,
+    )
+
+
+def _matte(row: Mapping[str, Any], word: str, place: _Place) -> np.ndarray:
+    """A matte from its PNG in base64: one channel, 8 bits."""
+    text = _of(row, word, str, place)
+    try:
+        coded = base64.b64decode(text, validate=True)
+        matte = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_UNCHANGED) if coded else None
+    except (ValueError, cv2.error):
+        matte = None
+    if matte is None or matte.ndim != 2 or matte.dtype != np.uint8 or max(matte.shape) > _LARGEST_MATTE:
+        place.fail(word, "must be a PNG of one channel and 8 bits, in base64", "Take it out to hold nothing out")
+    return np.ascontiguousarray(matte)
 
 
 def _embedding(entry: Mapping[str, Any], place: _Place) -> Embedding:

@@ -13,7 +13,6 @@ LATER: Mapping[str, str] = {
     "lighting.environment": "relighting by an HDRI is not in this version yet",
     "lighting.environment_rotation_degrees": "relighting by an HDRI is not in this version yet",
     "lighting.light": "added lights are not in this version yet",
-    "matte.holdout=hand": "holding out hands is not in this version yet",
     "write.layers=stmap": "STMap layers are not in this version yet",
     "write.layers=regions": "region mattes are not in this version yet",
     "write.layers=cryptomatte": "Cryptomatte is not in this version yet",

@@ -115,8 +115,9 @@ class Matte(Table):
     """Plate pixels the matte grows (positive) or shrinks (negative)."""
     feather: float = Field(default=0.05, ge=0.0, le=0.5)
     """Width of the soft edge as a fraction of face height."""
-    holdout: Annotated[tuple[Holdout, ...], Field(strict=False)] = ("hair",)
-    """What stays the plate's when it lies over the face; a list given here stands alone: name `hair` too."""
+    holdout: Annotated[tuple[Holdout, ...], Field(strict=False)] = ("hair", "glasses", "hand")
+    """What stays the plate's when it lies over the face. `hair`: hair, fringe and caps; `glasses`: the rims of
+    spectacles; `hand`: hands, and whatever else passes in front, such as a microphone. A list given here stands alone."""
 
 
 class Write(Table):

@@ -1,0 +1,112 @@
+"""What lies in front is found over a track: on a portrait that moves, with things painted before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.models import faces
+from vfx_swap.arrays import FloatArray
+from vfx_swap.colour.ocio import load_config
+from vfx_swap.errors import FrameFailure
+from vfx_swap.pipeline.analyse import display_for
+from vfx_swap.pipeline.front import find_fronts
+from vfx_swap.pipeline.holdout import front_in_plate
+from vfx_swap.pipeline.qc_truth import face_region, holdout_iou
+from vfx_swap.pipeline.tracks_file import Tracks
+from vfx_swap.types import Embedding, Frame, Track
+
+COUNT = 9
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    frame: Frame
+    covered: FloatArray
+
+
+def passing(kind: str) -> tuple[list[Shown], Tracks]:
+    """A portrait that drifts, and a ball on a stick that passes before it, brightening light and all."""
+    sitter = faces.collins()
+    shown, faces_of = [], {}
+    for step in range(COUNT):
+        shift = (3.0 * np.sin(step), 2.0 * np.cos(step))
+        matrix = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
+        size = (sitter.rgb.shape[1], sitter.rgb.shape[0])
+        rgb = cv2.warpAffine(sitter.rgb, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        rgb = rgb * np.float32(1.0 + 0.06 * step)
+        covered = np.zeros(rgb.shape[:2], np.float32)
+        if kind == "ball":
+            middle = sitter.points[1, :2] + [(step - 4) * 22.0, 8.0]
+            y, x = np.mgrid[: size[1], : size[0]]
+            covered = np.clip(18.5 - np.hypot(x - middle[0], y - middle[1]), 0.0, 1.0).astype(np.float32)
+            covered = np.maximum(covered, np.clip(6.0 - np.abs(x - middle[0]), 0.0, 1.0) * (y > middle[1]))
+            rgb = rgb * (1.0 - covered[..., None]) + 0.04 * covered[..., None]
+        shown.append(Shown(faces.frame_of(rgb, number=step + 1), covered))
+        faces_of[step + 1] = sitter.face(shift=shift, frame=step + 1)
+    track = Track(1, faces_of, Embedding("dlib-resnet", np.zeros(128, np.float32)))
+    return shown, Tracks(tracks=(track,), frames=tuple(range(1, COUNT + 1)))
+
+
+def fronts_of(shown: list[Shown], tracks: Tracks, *, lost: int | None = None) -> Tracks:
+    def read() -> Iterator[Frame | FrameFailure]:
+        for one in shown:
+            number = one.frame.number
+            yield FrameFailure(number, "torn") if number == lost else one.frame
+
+    return find_fronts(tracks, read(), display=display_for(load_config()), hands=None, mesh=faces.canonical_mesh())
+
+
+@pytest.fixture(scope="module")
+def ball() -> tuple[list[Shown], Tracks]:
+    shown, tracks = passing("ball")
+    return shown, fronts_of(shown, tracks)
+
+
+def test_what_passes_in_front_is_found(ball: tuple[list[Shown], Tracks]) -> None:
+    shown, tracks = ball
+    scores = []
+    for one in shown:
+        face = tracks.tracks[0].faces[one.frame.number]
+        region = face_region(face.points, shape=one.covered.shape)
+        laid = front_in_plate(face.front, words=["hand"], rgb=one.frame.rgb, window=one.frame.data_window)
+        kept = np.zeros_like(region) if laid is None else laid
+        score = holdout_iou(1.0 - kept, one.covered, region=region, near_pixels=0.04 * face.height)
+        if score is not None:
+            scores.append(score)
+        assert float((kept * region * (one.covered == 0.0)).sum() / region.sum()) < 0.03
+    assert len(scores) >= 4
+    assert min(scores) > 0.8
+
+
+def test_a_face_alone_has_nothing_in_front() -> None:
+    shown, tracks = passing("nothing")
+    assert all(face.front is None for face in fronts_of(shown, tracks).tracks[0].faces.values())
+
+
+def test_a_frame_that_cannot_be_read_keeps_its_face(ball: tuple[list[Shown], Tracks]) -> None:
+    shown, tracks = ball
+    bare = passing("ball")[1]
+    again = fronts_of(shown, bare, lost=5)
+    assert set(again.tracks[0].faces) == set(tracks.tracks[0].faces)
+    assert again.tracks[0].faces[5].front is None
+    assert again.tracks[0].faces[4].front is not None
+
+
+def test_the_same_bits_twice(ball: tuple[list[Shown], Tracks]) -> None:
+    shown, tracks = ball
+    again = fronts_of(shown, passing("ball")[1])
+    for number, face in tracks.tracks[0].faces.items():
+        other = again.tracks[0].faces[number].front
+        assert (face.front is None) == (other is None)
+        if face.front is not None and other is not None:
+            assert np.array_equal(face.front.mattes["hand"], other.mattes["hand"])
+
+
+def test_no_track_asks_for_no_frame() -> None:
+    empty = Tracks(tracks=(), frames=(1, 2))
+    assert fronts_of([], empty) is empty

@@ -1,0 +1,217 @@
+"""The analyse pass's second look: what lies in front of each face, in every frame.
+
+    frames in order --a piece about each face, kept on disk--> the performer's face as most frames show it
+    -> light of every frame, steadied by its neighbours -> what neither explains, and hands -> mattes in the tracks
+
+It needs the whole track, so it is part of the analyse pass; the render pass only refines its mattes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import IO
+
+import cv2
+import numpy as np
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.errors import FrameFailure
+from vfx_swap.models.facemesh.canonical import CanonicalMesh
+from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light, learn, steady
+from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
+from vfx_swap.models.front.hands import HandRegions, hand_regions, hands_near, moved_hand
+from vfx_swap.models.front.refine import refined
+from vfx_swap.models.front.view import FaceView, look
+from vfx_swap.models.pictures import Matrix, apply, bytes_of, cut_upright
+from vfx_swap.models.protocols import Hand, HandFinder
+from vfx_swap.models.reprojection.atlas import Atlas
+from vfx_swap.models.reprojection.texture import atlas_for
+from vfx_swap.pipeline.tracks_file import Tracks, rounded_track
+from vfx_swap.types import Face, Frame, Front, ModelImage, Track
+
+__all__ = ["find_fronts"]
+
+FINE, ROUGH = 320, 160
+"""Side in pixels of the mattes, and of the pictures in which what is in front is told from the face."""
+WIDE = 1.15
+"""Side of a piece, as a multiple of the landmarks' extent."""
+LEARNT = 40
+"""Views at most that a face is learnt from, evenly over the track."""
+CUT = 1000
+"""Frames that a cut counts for when light is carried from frame to frame."""
+LEAST = 16
+"""Pixels of a matte below which nothing is in front."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A face's surroundings in one frame, on disk."""
+
+    face: Face
+    time: int
+    offset: int
+    length: int
+    back: Matrix
+    """Piece of `FINE` pixels to plate pixels."""
+    hands: tuple[Hand, ...]
+    """Piece pixels."""
+
+
+@dataclass(eq=False)
+class _Pieces:
+    """All pieces of a shot: pictures in one temporary file, so that memory does not grow with the shot."""
+
+    file: IO[bytes]
+    of_track: dict[int, list[_Piece]] = field(default_factory=dict)
+
+    def add(self, track_id: int, face: Face, time: int, rgb: FloatArray, back: Matrix, hands: Sequence[Hand]) -> None:
+        _, coded = cv2.imencode(".png", bytes_of(rgb), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        offset = self.file.seek(0, 2)
+        self.file.write(coded.tobytes())
+        piece = _Piece(face, time, offset, coded.size, back, tuple(hands))
+        self.of_track.setdefault(track_id, []).append(piece)
+
+    def picture(self, piece: _Piece) -> FloatArray:
+        """(FINE, FINE, 3) in [0, 1]."""
+        self.file.seek(piece.offset)
+        coded = np.frombuffer(self.file.read(piece.length), np.uint8)
+        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_UNCHANGED), dtype=np.float32) / np.float32(255.0)
+
+
+def find_fronts(
+    tracks: Tracks,
+    frames: Iterable[Frame | FrameFailure],
+    *,
+    display: Callable[[Frame], ModelImage],
+    hands: HandFinder | None,
+    mesh: CanonicalMesh,
+) -> Tracks:
+    """The tracks with what lies in front of every face.
+
+    Args:
+        tracks: of the shot.
+        frames: the shot's, in order, once more.
+        display: how models see a frame, as in `analyse`.
+        hands: finds hands; None: what else is in front is found all the same.
+        mesh: the canonical face mesh.
+    """
+    if not tracks.tracks:
+        return tracks
+    atlas = atlas_for(mesh, size=128)
+    with tempfile.TemporaryFile(prefix="vfx-swap-") as file:
+        pieces = _Pieces(file)
+        for item, time in zip(frames, _times(tracks), strict=False):
+            if isinstance(item, Frame) and not item.data_window.is_empty:
+                _gather(item, time, tracks.tracks, pieces, display=display, hands=hands)
+        done = tuple(_with_fronts(track, pieces, atlas) for track in tracks.tracks)
+    return replace(tracks, tracks=done)
+
+
+def _times(tracks: Tracks) -> Iterator[int]:
+    time = 0
+    for number in tracks.frames:
+        time += CUT if number in tracks.cuts else 1
+        yield time
+
+
+def _gather(
+    frame: Frame,
+    time: int,
+    tracks: Sequence[Track],
+    pieces: _Pieces,
+    *,
+    display: Callable[[Frame], ModelImage],
+    hands: HandFinder | None,
+) -> None:
+    """The pieces of one frame."""
+    here = [(track.id, track.faces[frame.number]) for track in tracks if frame.number in track.faces]
+    if not here:
+        return
+    image = display(frame)
+    origin = np.array([frame.data_window.x, frame.data_window.y, 0.0], dtype=np.float32)
+    for track_id, face in here:
+        points = face.points - origin
+        low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+        side = WIDE * max(4.0, float((high - low).max()))
+        rgb, back = cut_upright(image.rgb, centre=(low + high) / 2, side=side, roll_degrees=0.0, size=FINE)
+        into = _inverse(back)
+        found = () if hands is None else hands_near(image, points, finder=hands)
+        back[:, 2] += origin[:2]
+        pieces.add(track_id, face, time, rgb, back, [moved_hand(hand, into) for hand in found])
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    return np.asarray(np.linalg.inv(np.vstack([matrix, [0.0, 0.0, 1.0]]))[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A piece, looked at."""
+
+    view: FaceView
+    hands: HandRegions
+    light: ViewLight | None = None
+
+
+def _with_fronts(track: Track, pieces: _Pieces, atlas: Atlas) -> Track:
+    """A track whose faces know what is in front of them."""
+    known = pieces.of_track.get(track.id, [])
+    if not known:
+        return track
+    some = [known[index] for index in np.unique(np.linspace(0, len(known) - 1, LEARNT).round().astype(int))]
+    seen = [_look(piece, pieces, atlas) for piece in some]
+    face = learn([one.view for one in seen], [_free(one) for one in seen], atlas)
+    # Two sweeps over the track: the light of a hidden face is that of the frames about it.
+    lights = []
+    for piece in known:
+        one = _look(piece, pieces, atlas)
+        lights.append(fit_view_light(one.view, face, trust=_free(one)))
+    expected = steady(lights, [piece.time for piece in known])
+    faces = dict(track.faces)
+    for piece, light in zip(known, expected, strict=True):
+        faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, atlas, face, light))
+    return rounded_track(replace(track, faces=faces))
+
+
+def _look(piece: _Piece, pieces: _Pieces, atlas: Atlas) -> _Seen:
+    rgb = cv2.resize(pieces.picture(piece), (ROUGH, ROUGH), interpolation=cv2.INTER_AREA)
+    shrink = ROUGH / FINE
+    into = _inverse(piece.back)
+    points = piece.face.points.astype(np.float64)
+    scale = shrink * float(np.hypot(into[0, 0], into[0, 1]))
+    flat = (apply(into, points[:, :2]) + 0.5) * shrink - 0.5
+    small = np.column_stack([flat, points[:, 2] * scale]).astype(np.float32)
+    matrix = np.array([[shrink, 0.0, 0.5 * shrink - 0.5], [0.0, shrink, 0.5 * shrink - 0.5]])
+    hands = hand_regions([moved_hand(hand, matrix) for hand in piece.hands], size=ROUGH)
+    return _Seen(view=look(np.asarray(rgb, np.float32), small, atlas), hands=hands)
+
+
+def _free(seen: _Seen) -> FloatArray:
+    """(k,) 1 where no hand can be."""
+    return np.asarray(1.0 - seen.hands.at_most[seen.view.rows, seen.view.columns], dtype=np.float32)
+
+
+def _front(piece: _Piece, pieces: _Pieces, atlas: Atlas, face: Appearance, expected: ViewLight) -> Front | None:
+    """What is in front of a face in one frame."""
+    seen = _look(piece, pieces, atlas)
+    view, trust = seen.view, _free(seen)
+    light = fit_view_light(view, face, trust=trust, expected=expected)
+    hands = confirmed(view, face, light, seen.hands)
+    if is_clear(view, face, light, hands):
+        return None
+    found = front_of(view, face, light, hands=hands)
+    # Once more, with the light of what is not in front alone.
+    trust = np.asarray(1.0 - np.clip(2.0 * found[view.rows, view.columns], 0.0, 1.0), dtype=np.float32)
+    found = front_of(view, face, fit_view_light(view, face, trust=trust, expected=expected), hands=hands)
+    inside = view.picture(np.ones(len(view.rows), np.float32)) > 0.0
+    matte = refined(found, inside, pieces.picture(piece))
+    if int((matte > 127).sum()) < LEAST:
+        return None
+    return _as_front(piece, {"hand": matte})
+
+
+def _as_front(piece: _Piece, mattes: Mapping[str, np.ndarray]) -> Front:
+    step = float(np.hypot(piece.back[0, 0], piece.back[1, 0]))
+    return Front(left=float(piece.back[0, 2]), top=float(piece.back[1, 2]), step=step, mattes=mattes)
