@@ -106,13 +106,15 @@ def _is_whole(warp: Warp) -> bool:
 def _motion(before: Crop, after: Crop, kernels: Kernels) -> Crop:
     """The plate's motion blur on the swapped face and its matte, where the plate has any."""
     xp = kernels.xp
-    plate, face = _finite(before.rgb, xp), _finite(after.rgb, xp)
     solid = after.alpha >= SOLID
     # A hand that passes moves otherwise than the face behind it.
     solid = solid if before.front is None else solid & (before.front <= 0.0)
-    blur = kernels.measure_motion_blur(plate, face, xp.float32(solid))
+    at = _around(solid, kernels)
+    plate, face = _finite(before.rgb[at], xp), _finite(after.rgb[at], xp)
+    blur = kernels.measure_motion_blur(plate, face, xp.float32(solid[at]))
     if blur.length_pixels < 1.0:
         return after
+    face = _finite(after.rgb, xp)
     alpha = kernels.blur_along(after.alpha, blur)
     colour = kernels.blur_along(face * after.alpha[..., None], blur) / xp.maximum(alpha, 1e-4)[..., None]
     rgb = xp.where(alpha[..., None] > 1e-4, colour, after.rgb)
@@ -121,12 +123,22 @@ def _motion(before: Crop, after: Crop, kernels: Kernels) -> Crop:
 
 def _finite(rgb: Array, xp: Any) -> Array:
     # 0 for inf, too: what is measured by blurring must not glare.
-    return xp.where(xp.isfinite(rgb), rgb, 0.0)
+    good = xp.isfinite(rgb)
+    return rgb if bool(good.all()) else xp.where(good, rgb, 0.0)
+
+
+def _around(shown: Array, kernels: Kernels) -> tuple[slice, slice]:
+    """Rows and columns that hold all that is shown, (height, width) bool."""
+    rows, columns = (np.flatnonzero(kernels.plain(shown.any(axis=axis))) for axis in (1, 0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _painted(before: Crop, after: Crop) -> Array:
-    """(height, width, 1) True where the swapper put anything: under its matte, and where a grown one may show it."""
-    return (after.alpha > 0.0)[..., None] | (after.rgb != before.rgb).any(axis=-1, keepdims=True)
+    """(height, width) True where the swapper put anything: under its matte, and where a grown one may show it."""
+    changed = after.rgb != before.rgb
+    return (after.alpha > 0.0) | changed[..., 0] | changed[..., 1] | changed[..., 2]
 
 
 def _light(before: Crop, after: Crop, kernels: Kernels, lighting: Lighting, *, to_rec709: np.ndarray | None) -> Crop:
@@ -140,7 +152,7 @@ def _light(before: Crop, after: Crop, kernels: Kernels, lighting: Lighting, *, t
         return after
     with np.errstate(invalid="ignore", over="ignore"):
         graded = kernels.grade(after.rgb, gain=gain, to_rec709=to_rec709)
-        return replace(after, rgb=kernels.xp.where(_painted(before, after), graded, after.rgb))
+        return replace(after, rgb=kernels.xp.where(_painted(before, after)[..., None], graded, after.rgb))
 
 
 def _grain(before: Crop, after: Crop, kernels: Kernels, *, seed: int) -> Crop:
@@ -149,8 +161,8 @@ def _grain(before: Crop, after: Crop, kernels: Kernels, *, seed: int) -> Crop:
     The plate is read wherever it is about as bright as the face: skin alone has pores that pass for grain.
     """
     xp = kernels.xp
-    plate, face = _finite(before.rgb, xp), _finite(after.rgb, xp)
-    brightness = plate.mean(axis=-1)
+    plate = _finite(before.rgb, xp)
+    brightness = (plate[..., 0] + plate[..., 1] + plate[..., 2]) / 3.0
     on_face = after.alpha >= 0.5
     if not on_face.any():
         return after
@@ -161,11 +173,16 @@ def _grain(before: Crop, after: Crop, kernels: Kernels, *, seed: int) -> Crop:
     plate = xp.minimum(plate, 8.0 * middle)
     wanted = kernels.measure_grain(plate, xp.float32(alike))
     # Pores and creases of the face pass for grain: at least half of what is wanted is laid on.
-    read = kernels.measure_grain(face, after.alpha)
+    painted = _painted(before, after)
+    at = _around(painted, kernels)
+    face = _finite(after.rgb[at], xp)
+    read = kernels.measure_grain(face, after.alpha[at])
     most = 0.5 * float(np.trace(wanted.covariance)) / max(float(np.trace(read.covariance)), 1e-18)
     present = replace(read, covariance=read.covariance * min(1.0, most))
     grained = kernels.add_grain(face, wanted=wanted, present=present, seed=seed)
-    return replace(after, rgb=xp.where(_painted(before, after), grained, after.rgb))
+    rgb = xp.copy(after.rgb)
+    rgb[at] = xp.where(painted[at][..., None], grained, rgb[at])
+    return replace(after, rgb=rgb)
 
 
 def _seed(name: str, frame: int, track: int) -> int:

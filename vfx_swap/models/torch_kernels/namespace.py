@@ -69,6 +69,10 @@ class TorchNamespace:
 
         return torch.where(condition, one, other)
 
+    def copy(self, values: Tensor) -> Tensor:
+        """Another tensor of the same values."""
+        return values.clone()
+
     def maximum(self, one: Any, other: Any) -> Tensor:
         """The greater; NaN where either is."""
         if isinstance(one, int | float):
