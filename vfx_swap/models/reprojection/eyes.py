@@ -82,7 +82,7 @@ def follow_gaze(
     for index, eye in enumerate(eyes):
         middle, radius = _iris(points, index)
         offset = np.stack([raster.columns - middle[0], raster.rows - middle[1]], axis=1).astype(np.float32) / radius
-        distance = np.linalg.norm(offset, axis=1)
+        distance = np.sqrt(offset[:, 0] ** 2 + offset[:, 1] ** 2)
         near = np.flatnonzero((distance < FADE[1]) & (opening > 0.0))
         turn = eye.turn - _eye_line(points)
         cos, sin = np.cos(turn), np.sin(turn)

@@ -304,8 +304,11 @@ def _mended(rgb: FloatArray) -> FloatArray:
 
     Left at any large number, an inf would glare over its neighbours in every blur.
     """
-    good = np.asarray(np.isfinite(rgb).all(axis=-1))
-    clean: FloatArray = np.maximum(np.where(good[..., None], rgb, np.float32(0.0)), np.float32(0.0))
+    finite = np.isfinite(rgb)
+    good = finite[..., 0] & finite[..., 1] & finite[..., 2]
+    clean: FloatArray = np.maximum(
+        rgb if good.all() else np.where(good[..., None], rgb, np.float32(0.0)), np.float32(0.0)
+    )
     for sigma in (1.0, 4.0, 16.0):
         if good.all():
             break
