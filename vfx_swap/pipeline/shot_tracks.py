@@ -163,8 +163,11 @@ def analyse_plate(
         total=len(plate.shot_frames),
         progress=progress,
     )
+    if not tracks.tracks:
+        return tracks
+    # A landmarker of another mesh has no canonical one: then nothing can be said of what is in front.
     mesh = getattr(models.landmarker, "mesh", None)
-    if mesh is None or not tracks.tracks:
+    if mesh is None:
         return tracks
     progress(ProgressEvent("analyse", "note", message="looking at every face again for what lies in front of it"))
     again = read_each(tracks.frames, read=read)
