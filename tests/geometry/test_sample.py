@@ -69,6 +69,16 @@ def test_any_number_of_points(count: int) -> None:
     assert sample(ramp(), at).shape == (count, 3)
 
 
+@pytest.mark.parametrize("cubic", [False, True])
+def test_each_channel_is_read_as_it_is_alone(cubic: bool) -> None:
+    """OpenCV rounds the place to 1/32 of a pixel where there are two."""
+    rng = np.random.default_rng(2)
+    picture, at = rng.random((20, 30, 2), np.float32), (rng.random((200, 2)) * 19.0).astype(np.float32)
+    got = sample(picture, at, cubic=cubic)
+    for channel in range(2):
+        assert np.allclose(got[:, channel], sample(picture[..., channel], at, cubic=cubic), atol=1e-6)
+
+
 @pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,)])
 def test_shapes_and_channels(channels: tuple[int, ...]) -> None:
     picture = np.random.default_rng(1).random((6, 8, *channels), np.float32)

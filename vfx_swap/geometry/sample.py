@@ -26,6 +26,9 @@ def sample(picture: FloatArray, xy: FloatArray, *, cubic: bool = False) -> Float
     Returns:
         (...) or (..., c) float32.
     """
+    if picture.ndim == 3 and picture.shape[2] not in (1, 3, 4):
+        # Of other numbers of channels OpenCV 5.0.0 rounds the fraction of a pixel to 1/32.
+        return np.stack([sample(picture[..., one], xy, cubic=cubic) for one in range(picture.shape[2])], axis=-1)
     flat = np.ascontiguousarray(xy.reshape(-1, 2), dtype=np.float32)
     count = len(flat)
     # OpenCV takes no empty map: no points still make one row.
