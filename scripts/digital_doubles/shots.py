@@ -124,7 +124,7 @@ def _talk_act(time: float) -> Moment:
 
 
 def _talk(region: Region, options: Options) -> Stage:
-    return _stage(options, (640, 480), seed=101, actors=[_actor(region, "ben", "chike", _talk_act)])
+    return _stage(options, (640, 480), seed=101, actors=[_actor(region, "ben", "emre", _talk_act)])
 
 
 def _turn_act(time: float) -> Moment:
@@ -164,7 +164,7 @@ def _light(region: Region, options: Options) -> Stage:
 SHOTS: Mapping[str, Shot] = {
     shot.name: shot
     for shot in (
-        Shot("talk", "frontal, talks and blinks; soft key", 12, (("ben", "chike"),), _talk),
+        Shot("talk", "frontal, talks and blinks; soft key", 12, (("ben", "emre"),), _talk),
         Shot("turn", "the head turns from -60 to 60 degrees under a side key", 17, (("dina", "anna"),), _turn),
         Shot("light", "the key sweeps from left to right", 12, (("chike", "ben"),), _light),
     )
