@@ -102,6 +102,7 @@ def test_a_mesh_comes_from_numpy(kernels: Any) -> None:
     got = kernels.rasterise(points, triangles, height=12, width=12)
     wanted = NUMPY.rasterise(points, triangles, height=12, width=12)
     np.testing.assert_array_equal(kernels.plain(got.rows), wanted.rows)
+    points.setflags(write=False)
     assert_near(got.interpolate(points, triangles), wanted.interpolate(points, triangles), tolerance=1e-6)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vfx_swap.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
-__all__ = ["import_torch", "open_torch"]
+__all__ = ["import_torch", "open_torch", "to_device"]
 
 WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 """What cuBLAS needs to sum in one order (NVIDIA, "cuBLAS", section "Results reproducibility")."""
@@ -53,6 +56,15 @@ def open_torch(index: int | None) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     return torch.device("cpu") if index is None else torch.device("cuda", index)
+
+
+def to_device(array: np.ndarray, device: torch.device) -> Tensor:
+    """An array as a tensor that shares no memory with it."""
+    import torch
+
+    # A copy on the CPU would share it; torch warns of arrays that may not be written to, even of those it only reads.
+    fresh = device.type == "cpu" or not array.flags.writeable
+    return torch.as_tensor(np.array(array) if fresh else np.ascontiguousarray(array), device=device)
 
 
 def _check_gpu(torch: Any, index: int) -> None:

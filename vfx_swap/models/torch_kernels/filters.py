@@ -15,6 +15,7 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.models.reprojection.soft import WIDE
+from vfx_swap.models.torch_kernels.device import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +63,7 @@ def separable(picture: Tensor, kernel: FloatArray, *, border: str) -> Tensor:
     import torch
 
     radius = len(kernel) // 2
-    taps = torch.as_tensor(kernel, device=picture.device)[None, None]
+    taps = to_device(kernel, picture.device)[None, None]
     planes = _planes(border_pad(picture, radius, border=border))
     planes = torch.nn.functional.conv2d(planes, taps[:, :, None, :])
     planes = torch.nn.functional.conv2d(planes, taps[:, :, :, None])
@@ -83,7 +84,7 @@ def convolve(picture: Tensor, kernel: FloatArray, *, border: str) -> Tensor:
 
     radius = len(kernel) // 2
     planes = _planes(border_pad(picture, radius, border=border))
-    taps = torch.as_tensor(kernel, device=picture.device)
+    taps = to_device(kernel, picture.device)
     if len(kernel) <= 11:
         return _picture(torch.nn.functional.conv2d(planes, taps[None, None]), picture)
     height, width = planes.shape[-2:]
@@ -101,8 +102,6 @@ def border_pad(picture: Tensor, radius: int, *, border: str) -> Tensor:
         border: `replicate` aaa|abcd|ddd, `reflect` cba|abcd|dcb, `reflect_101` dcb|abcd|cba; names and
             patterns are OpenCV's.
     """
-    import torch
-
     folds: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
         "replicate": _replicate,
         "reflect": partial(_mirror, edge=1),
@@ -111,7 +110,7 @@ def border_pad(picture: Tensor, radius: int, *, border: str) -> Tensor:
     for axis in (0, 1):
         length = picture.shape[axis]
         at = folds[border](np.arange(-radius, length + radius), length)
-        picture = picture.index_select(axis, torch.as_tensor(at, device=picture.device))
+        picture = picture.index_select(axis, to_device(at, picture.device))
     return picture
 
 
@@ -137,10 +136,8 @@ def resize_linear(picture: Tensor, height: int, width: int) -> Tensor:
 
 
 def _resized(picture: Tensor, height: int, width: int, weights: Callable[[int, int], FloatArray]) -> Tensor:
-    import torch
-
     down, across = (
-        torch.as_tensor(weights(old, new), device=picture.device)
+        to_device(weights(old, new), picture.device)
         for old, new in zip(picture.shape[:2], (height, width), strict=True)
     )
     planes = _planes(picture)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vfx_swap.comp.grain import BLOCK, FLAT_BIAS, FLATTEST, LEAST_BLOCKS, OPERATOR, OPERATOR_NORM, Grain, grain_from
+from vfx_swap.models.torch_kernels.device import to_device
 from vfx_swap.models.torch_kernels.filters import convolve, gaussian
 
 if TYPE_CHECKING:
@@ -42,15 +43,13 @@ def add_grain(rgb: Tensor, *, wanted: Grain, present: Grain, seed: int) -> Tenso
         present: of `rgb` itself.
         seed: the same seed and shape give the same grain.
     """
-    import torch
-
     share = 1.0 - np.trace(present.covariance) / max(float(np.trace(wanted.covariance)), 1e-18)
     if share <= 0.0 or float(np.trace(wanted.covariance)) <= 0.0:
         return rgb
     values, vectors = np.linalg.eigh(wanted.covariance * share)
     mix = (vectors * np.sqrt(np.maximum(values, 0.0))).astype(np.float32)
     white = np.random.Generator(np.random.PCG64(seed)).standard_normal(rgb.shape, dtype=np.float32)
-    noise = torch.as_tensor(white, device=rgb.device)
+    noise = to_device(white, rgb.device)
     if wanted.softness > 0.05:
         noise = gaussian(noise, wanted.softness)
         noise = noise / noise.std(correction=0).clamp(min=1e-6)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from vfx_swap.models.torch_kernels.device import to_device
 from vfx_swap.models.torch_kernels.grain import quantile
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ class TorchNamespace:
         import torch
 
         if isinstance(values, np.ndarray):
-            # torch shares memory with numpy on the CPU, and warns of arrays that may not be written to.
-            values = np.array(values) if self.device.type == "cpu" else np.ascontiguousarray(values)
+            return to_device(values, self.device)
         return torch.as_tensor(values, device=self.device)
 
     def array(self, values: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vfx_swap.models.torch_kernels.device import to_device
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -27,10 +29,10 @@ class TorchRaster:
 
     def interpolate(self, values: Tensor | np.ndarray, triangles: Tensor | np.ndarray) -> Tensor:
         """Per-vertex `values` (n, c) at the covered pixels: (k, c). What is numpy's is moved to the device."""
-        import torch
-
-        values = torch.as_tensor(values, device=self.weights.device)
-        corners = torch.as_tensor(triangles, device=self.weights.device)[self.triangle].long()
+        device = self.weights.device
+        values = to_device(values, device) if isinstance(values, np.ndarray) else values
+        triangles = to_device(triangles, device) if isinstance(triangles, np.ndarray) else triangles
+        corners = triangles[self.triangle].long()
         out = values[corners[:, 0]] * self.weights[:, :1]
         out += values[corners[:, 1]] * self.weights[:, 1:2]
         out += values[corners[:, 2]] * self.weights[:, 2:]
