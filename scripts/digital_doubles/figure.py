@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.digital_doubles.anatomy import Anatomy
+from scripts.digital_doubles.anatomy import GROUPS, Anatomy
 from scripts.digital_doubles.lashes import LASHES, lash_matrix
 from scripts.digital_doubles.mesh import FloatArray, HeadShape
 from scripts.digital_doubles.person import Person
@@ -79,10 +79,15 @@ class Region:
         mask[anatomy.vertices[:, 1] < -0.16] = 0.0
         for _ in range(14):  # a fade some 3 cm wide: shapes of two heads meet without a ridge
             mask = np.maximum(0.4 * mask + 0.6 * (near @ mask), self.inside)
+        rest = anatomy.vertices
+        # sockets, lids' edges and nostrils have their UV elsewhere: what lies behind the face's middle belongs to it
+        middle = (np.hypot(rest[:, 0] / 0.049, (rest[:, 1] + 0.03) / 0.070) < 1) & (rest[:, 2] > -0.014)
+        for side in (-0.0308, 0.0308):
+            middle |= np.linalg.norm(rest - (side, 0.0, 0.0), axis=1) < 0.022
+        mask[middle & (rest[:, 2] > -0.014)] = 1.0
         mask = _smoothstep(mask, 0.10, 0.92) * (1 - _smoothstep(near @ anatomy.mask("ears"), 0.0, 0.6))
-        for name in anatomy.faces:
-            if name.startswith("helper-") and name not in {"helper-hair", "helper-skirt", "helper-tights"}:
-                mask[anatomy.group(name)] = 1.0
+        for name in GROUPS[1:]:
+            mask[anatomy.group(name)] = 1.0
         return np.asarray(mask, np.float64)
 
     @cached_property
