@@ -119,8 +119,7 @@ def render_shot(
         frames: the frames wanted, of the shot's; None: all of them. Tracks are always the whole shot's, so
             that a frame has the same bits whatever range it is rendered in.
         overwrite: True renders frames even where their output is current.
-        device: where frames are swapped, as `models.devices.open_kernels` takes it. Faces are found and followed
-            on the CPU all the same, so that a shot has one set of tracks.
+        device: where frames are swapped (`models.devices`); faces are found and followed on the CPU all the same.
         today: the day that consent is checked for.
         progress: told of every frame, in this thread.
         cancelled: asked between frames; True stops once the frames in hand are written.
