@@ -113,6 +113,7 @@ def _reprojection(shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engi
             holdout_glasses="glasses" in shot.matte.holdout,
             match_light=shot.lighting.match == "plate",
             reshape=cast.reshape,
+            makeup=cast.makeup,
         )
         swapper = ReprojectionSwapper(mesh=mesh, config=config, options=options)
         if kernels is NUMPY:

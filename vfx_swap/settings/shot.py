@@ -65,8 +65,10 @@ class Cast(Table):
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     """How much of the swap shows: 0 the plate, 1 the identity. The matte written is multiplied by it."""
     reshape: float = Field(default=0.6, ge=0.0, le=1.0)
-    """How far eyes, brows and nose are pulled toward the identity's proportions: 0 not at all, 1 all the way. Outline
-    and mouth stay the performer's, and no pixel of the plate is moved."""
+    """How far the face is pulled toward the identity's proportions: 0 not at all, 1 all the way. The outline stays the
+    performer's, the lips move as one piece, and no pixel of the plate is moved."""
+    makeup: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How much of the performer's make-up and face paint is kept: 0 none, 1 all, lipstick included."""
 
 
 class Light(Table):

@@ -24,6 +24,7 @@ from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
+from vfx_swap.models.reprojection.makeup import kept_makeup
 from vfx_swap.models.reprojection.reshape import Proportions, compare_proportions, reshaped_points
 from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
@@ -62,6 +63,8 @@ class ReprojectionOptions:
     """Put the plate's light on the identity; False keeps the identity's mean skin colour under flat light."""
     reshape: float = 0.0
     """0 to 1: pull the performer's proportions toward the identity's."""
+    makeup: float = 0.0
+    """0 to 1: how much of the performer's make-up and paint stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,8 @@ class _Seen:
     rims: FloatArray
     light: FloatArray
     """(size, size, 3) scene-linear colour of mean skin."""
+    makeup: FloatArray | None
+    """(size, size, 3) log gain that puts the performer's make-up on the identity; None drops it."""
 
 
 class ReprojectionSwapper:
@@ -175,6 +180,8 @@ class ReprojectionSwapper:
 
         # What the plate shows lies where the performer's own proportions have it.
         at_plate = atlas.lookup(uv if points is own else self._own_uv(positions, raster, uv))
+        if seen.makeup is not None:
+            swapped *= np.exp(sample(seen.makeup, at_plate))
         # A glint on a frame is no highlight of skin.
         skin = sample(atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size)), at_plate)
         swapped *= self._finer_detail(
@@ -233,7 +240,11 @@ class ReprojectionSwapper:
             light = np.ascontiguousarray(flat, dtype=np.float32)
         else:
             light = self._light(shown, fit, facing, grow(rims, 0.01 * atlas.size), prepared)
-        return _Seen(fit=fit, facing=atlas.picture(normals[:, 2]), rims=rims, light=light)
+        makeup = None
+        if self.options.makeup > 0.0:
+            relative = atlas.picture(shown / np.maximum(fit.shade @ prepared.from_rec709.T, 1e-6))
+            makeup = kept_makeup(relative, fit, rims, prepared.texture_small, atlas, share=self.options.makeup)
+        return _Seen(fit=fit, facing=atlas.picture(normals[:, 2]), rims=rims, light=light, makeup=makeup)
 
     def _light(
         self, shown: FloatArray, fit: SkinFit, facing: FloatArray, rims: FloatArray, prepared: PreparedReprojection
