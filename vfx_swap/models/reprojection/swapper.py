@@ -45,6 +45,8 @@ FINEST = 0.6
 """Standard deviation, in pixels of a photograph, under which it holds no detail."""
 FINE_MOST = 0.15
 """Bound, in log luminance, on the plate's detail that is carried over."""
+HAIR_HANGS = 0.1
+"""Share of hair over which it hangs together."""
 HIGHLIGHT_FROM = 1.5
 """Luminance over the fitted light above which the plate's skin is taken to show a highlight."""
 
@@ -276,12 +278,7 @@ class ReprojectionSwapper:
         # `depth` is 1 at 0.48 face heights inside the mesh: the widest feather leaves a middle that is whole.
         soft_end = min(0.0075 + max(options.feather, 0.002) * 1.5 / 0.48, 0.75)
         border = smoothstep(atlas.regions["depth"], 0.0075, soft_end)
-        hair = np.zeros_like(border)
-        if options.holdout_hair:
-            middle = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.28, 0.34)
-            skin = blur(atlas.picture(seen.fit.skin), 0.006 * size)
-            hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
-            hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
+        hair = self._hair(seen, row) if options.holdout_hair else np.zeros_like(border)
         coverage = prepared.coverage
         rims = np.clip(blur(grow(seen.rims, 0.010 * size), 0.006 * size) * 1.5, 0.0, 1.0)
         if options.holdout_glasses:
@@ -292,6 +289,21 @@ class ReprojectionSwapper:
             border = np.maximum(border, rims * smoothstep(atlas.regions["edge"], 0.0, 0.2))
         turned = smoothstep(seen.facing, 0.05, 0.3)
         return np.asarray(border * coverage * turned * (1.0 - front), dtype=np.float32)
+
+    def _hair(self, seen: _Seen, row: FloatArray) -> FloatArray:
+        """(size, size) hair and caps over the face: what is not skin and hangs in from the outline.
+
+        Bushy brows, moles and stubble are no skin either, but lie in the middle of it: they are not left standing.
+        """
+        atlas, size = self._atlas, self._atlas.size
+        middle = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.28, 0.34)
+        skin = blur(atlas.picture(seen.fit.skin), 0.006 * size)
+        hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
+        hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
+        _, labels = cv2.connectedComponents((hair > HAIR_HANGS).astype(np.uint8))
+        hanging = np.unique(labels[atlas.regions["edge"] < 0.15])
+        hangs = np.isin(labels, hanging[hanging > 0]).astype(np.float32)
+        return np.asarray(hair * np.clip(blur(grow(hangs, 0.008 * size), 0.004 * size), 0.0, 1.0), dtype=np.float32)
 
     def _highlights(
         self, rgb: FloatArray, raster: Raster, light: FloatArray, skin: FloatArray, height: float
