@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from vfx_swap.errors import MissingInputError, UnreadableImageError, Unsupported
 from vfx_swap.io.outputs import Output, open_output
 from vfx_swap.io.picture import Picture
 from vfx_swap.io.plates import Plate, open_plate
+from vfx_swap.io.read import read_picture
 
 
 def sequence(folder: Path, frames: tuple[int, ...], name: str = "n") -> str:
@@ -183,3 +186,26 @@ def test_hostile_names_go_round(tmp_path: Path, name: str) -> None:
         for frame in plate.frames:
             put(output, frame, plate.read(frame))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}.-001.exr", f"{name}.0001.exr"}
+
+
+def test_the_first_frame_is_decoded_once_and_no_picture_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    kept: list[weakref.ref[Picture]] = []
+
+    def counted(path: Path) -> Picture:
+        read.append(path.name)
+        picture = read_picture(path)
+        kept.append(weakref.ref(picture))
+        return picture
+
+    pattern = sequence(tmp_path, (3, 4))
+    monkeypatch.setattr("vfx_swap.io.plates.read_picture", counted)
+    plate = open_plate(pattern)
+    assert plate.read(3).kind == plate.kind == "float"
+    assert plate.fps is None
+    plate.read(4)
+    assert read == ["n.0003.exr", "n.0004.exr"]
+    gc.collect()
+    assert [picture() for picture in kept] == [None, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,19 @@ STRANGERS = 4
 """Frames of another format than their extension that are passed over before one is taken as what the plate is."""
 
 
+@dataclass(frozen=True)
+class _Probe:
+    """What one frame says of all; its pixels are let go."""
+
+    kind: PictureKind
+    fps: object
+    """The header's `FramesPerSecond`, as OpenImageIO gives it."""
+
+    @classmethod
+    def of(cls, picture: Picture) -> _Probe:
+        return cls(picture.kind, picture.rgb_part.spec.getattribute("FramesPerSecond"))
+
+
 class Plate:
     """Frames to read. Made by `open_plate`; for a movie it holds a decoder, so close it or use it in a `with`.
 
@@ -39,7 +52,7 @@ class Plate:
         """The reader of a movie, else None."""
         self.existing: tuple[int, ...] = _existing(pattern, movie)
         """Frames that are there, rising."""
-        self._probe: Picture | None = None
+        self._probe: _Probe | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +82,7 @@ class Plate:
         Raises:
             InputError: none can.
         """
-        return "movie" if self.movie is not None else self._first_readable().kind
+        return "movie" if self.movie is not None else self._known().kind
 
     @property
     def fps(self) -> Fraction | None:
@@ -80,7 +93,7 @@ class Plate:
         """
         if self.movie is not None:
             return self.movie.fps
-        stated = self._first_readable().rgb_part.spec.getattribute("FramesPerSecond")
+        stated = self._known().fps
         if isinstance(stated, tuple) and len(stated) == 2 and stated[1]:
             return Fraction(int(stated[0]), int(stated[1]))
         return Fraction(stated).limit_denominator(1001) if isinstance(stated, int | float) and stated > 0 else None
@@ -122,26 +135,32 @@ class Plate:
         return read_picture(self.path(frame))
 
     def _of_one_kind(self, picture: Picture, frame: int) -> Picture:
+        if self._probe is None and frame == self.existing[0] and not self._is_strange(picture):
+            self._probe = _Probe.of(picture)  # what reading it once more would find
         if picture.kind != self.kind:
             what = f"is a {picture.format} picture of {picture.kind} samples in a sequence of {self.kind} samples"
             raise UnsupportedImageError(what, where=self.path(frame), mend="Render or copy it again")
         return picture
 
-    def _first_readable(self) -> Picture:
+    def _is_strange(self, picture: Picture) -> bool:
+        """True for a still of another format than its extension."""
+        named = WRITE_FORMATS.get(self.pattern.extension)
+        return self.movie is None and named not in (None, picture.format)
+
+    def _known(self) -> _Probe:
         if self._probe is None:
             fault: InputError | None = None
-            strange: list[Picture] = []
-            named = WRITE_FORMATS.get(self.pattern.extension)
+            strange: list[_Probe] = []
             for frame in self.existing:
                 try:
                     picture = self._read(frame)
                 except InputError as error:
                     fault = fault or error
                     continue
-                if self.movie is None and named not in (None, picture.format) and len(strange) < STRANGERS:
-                    strange.append(picture)  # a foreign file must not decide what the others are
+                if self._is_strange(picture) and len(strange) < STRANGERS:
+                    strange.append(_Probe.of(picture))  # a foreign file must not decide what the others are
                     continue
-                self._probe = picture
+                self._probe = _Probe.of(picture)
                 break
             if self._probe is None:
                 if not strange:
