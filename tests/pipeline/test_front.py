@@ -46,10 +46,28 @@ def passing(kind: str) -> tuple[list[Shown], Tracks]:
             covered = np.clip(18.5 - np.hypot(x - middle[0], y - middle[1]), 0.0, 1.0).astype(np.float32)
             covered = np.maximum(covered, np.clip(6.0 - np.abs(x - middle[0]), 0.0, 1.0) * (y > middle[1]))
             rgb = rgb * (1.0 - covered[..., None]) + 0.04 * covered[..., None]
+        if kind == "spectacles":
+            covered = rims(sitter.points[:, :2] + shift, size)
+            rgb = rgb * (1.0 - covered[..., None]) + 0.015 * covered[..., None]
         shown.append(Shown(faces.frame_of(rgb, number=step + 1), covered))
         faces_of[step + 1] = sitter.face(shift=shift, frame=step + 1)
     track = Track(1, faces_of, Embedding("dlib-resnet", np.zeros(128, np.float32)))
     return shown, Tracks(tracks=(track,), frames=tuple(range(1, COUNT + 1)))
+
+
+def rims(points: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Dark oval rims about both eyes, and a bridge, antialiased."""
+    eyes = [(points[a] + points[b]) / 2 for a, b in ((33, 133), (362, 263))]
+    apart = float(np.linalg.norm(eyes[1] - eyes[0]))
+    turn = np.linspace(0.0, 2.0 * np.pi, 90)
+    ovals = [eye + apart * np.stack([0.41 * np.cos(turn), 0.31 * np.sin(turn) + 0.05], axis=1) for eye in eyes]
+    bridge = np.stack([ovals[0][0], (eyes[0] + eyes[1]) / 2 - [0.0, 0.04 * apart], ovals[1][45]])
+    drawn = np.zeros((size[1] * 4, size[0] * 4), np.uint8)
+    for line in (*ovals, bridge):
+        at = np.round((line + 0.5) * 4.0).astype(np.int32)
+        cv2.polylines(drawn, [at], False, 255, round(4 * 0.055 * apart))
+    small: FloatArray = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    return small
 
 
 def fronts_of(shown: list[Shown], tracks: Tracks, *, lost: int | None = None) -> Tracks:
@@ -81,6 +99,22 @@ def test_what_passes_in_front_is_found(ball: tuple[list[Shown], Tracks]) -> None
         assert float((kept * region * (one.covered == 0.0)).sum() / region.sum()) < 0.03
     assert len(scores) >= 4
     assert min(scores) > 0.8
+
+
+def test_spectacles_are_held_out_whole_in_every_frame() -> None:
+    shown, tracks = passing("spectacles")
+    found = fronts_of(shown, tracks).tracks[0]
+    for one in shown:
+        face = found.faces[one.frame.number]
+        assert face.front is not None
+        assert set(face.front.mattes) == {"glasses"}
+        region = face_region(face.points, shape=one.covered.shape)
+        laid = front_in_plate(face.front, words=["glasses"], rgb=one.frame.rgb, window=one.frame.data_window)
+        assert laid is not None
+        score = holdout_iou(1.0 - laid, one.covered, region=region, near_pixels=0.04 * face.height)
+        assert score is not None
+        assert score > 0.8
+        assert float((laid * region * (one.covered == 0.0)).sum() / region.sum()) < 0.02
 
 
 def test_a_face_alone_has_nothing_in_front() -> None:

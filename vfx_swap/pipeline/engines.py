@@ -110,7 +110,8 @@ def _reprojection(shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engi
         options = ReprojectionOptions(
             feather=shot.matte.feather,
             holdout_hair="hair" in shot.matte.holdout,
-            holdout_glasses="glasses" in shot.matte.holdout,
+            # Rims stand in the tracks' mattes: the comp holds them out, and the swapper paints the face behind them.
+            holdout_glasses=False,
             match_light=shot.lighting.match == "plate",
             reshape=cast.reshape,
             makeup=cast.makeup,

@@ -9,7 +9,7 @@ It needs the whole track, so it is part of the analyse pass; the render pass onl
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO
 
@@ -23,6 +23,8 @@ from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_lig
 from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
 from vfx_swap.models.front.hands import HandRegions, hand_regions, hands_near, moved_hand
 from vfx_swap.models.front.refine import refined
+from vfx_swap.models.front.rims import spectacles_matte
+from vfx_swap.models.front.spectacles import Spectacles, design, shows_rims
 from vfx_swap.models.front.view import FaceView, look
 from vfx_swap.models.pictures import Matrix, apply, bytes_of, cut_upright
 from vfx_swap.models.protocols import Hand, HandFinder
@@ -41,6 +43,8 @@ LEARNT = 40
 """Views at most that a face is learnt from, evenly over the track."""
 CUT = 1000
 """Frames that a cut counts for when light is carried from frame to frame."""
+CLEAR, ASKED = 0.6, 12
+"""Confidence of a face that may say whether spectacles are worn, and how many are asked."""
 LEAST = 16
 """Pixels of a matte below which nothing is in front."""
 
@@ -99,13 +103,13 @@ def find_fronts(
     """
     if not tracks.tracks:
         return tracks
-    atlas = atlas_for(mesh, size=128)
+    atlases = _Atlases(light=atlas_for(mesh, size=128), rims=atlas_for(mesh, size=256))
     with tempfile.TemporaryFile(prefix="vfx-swap-") as file:
         pieces = _Pieces(file)
         for item, time in zip(frames, _times(tracks), strict=False):
             if isinstance(item, Frame) and not item.data_window.is_empty:
                 _gather(item, time, tracks.tracks, pieces, display=display, hands=hands)
-        done = tuple(_with_fronts(track, pieces, atlas) for track in tracks.tracks)
+        done = tuple(_with_fronts(track, pieces, atlases) for track in tracks.tracks)
     return replace(tracks, tracks=done)
 
 
@@ -147,32 +151,68 @@ def _inverse(matrix: Matrix) -> Matrix:
 
 
 @dataclass(frozen=True, eq=False)
+class _Atlases:
+    """UV pictures of the face mesh."""
+
+    light: Atlas
+    """For the face as most views show it."""
+    rims: Atlas
+    """Finer, for the rims of spectacles."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known of a performer."""
+
+    face: Appearance
+    worn: Spectacles | None
+
+
+@dataclass(frozen=True, eq=False)
 class _Seen:
     """A piece, looked at."""
 
     view: FaceView
     hands: HandRegions
-    light: ViewLight | None = None
 
 
-def _with_fronts(track: Track, pieces: _Pieces, atlas: Atlas) -> Track:
+def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
     """A track whose faces know what is in front of them."""
-    known = pieces.of_track.get(track.id, [])
-    if not known:
+    there = pieces.of_track.get(track.id, [])
+    if not there:
         return track
-    some = [known[index] for index in np.unique(np.linspace(0, len(known) - 1, LEARNT).round().astype(int))]
-    seen = [_look(piece, pieces, atlas) for piece in some]
-    face = learn([one.view for one in seen], [_free(one) for one in seen], atlas)
+    some = [there[index] for index in np.unique(np.linspace(0, len(there) - 1, LEARNT).round().astype(int))]
+    seen = [_look(piece, pieces, atlases.light) for piece in some]
+    face = learn([one.view for one in seen], [_free(one) for one in seen], atlases.light)
+    known = _Known(face=face, worn=_worn(some, pieces, face, atlases.rims))
     # Two sweeps over the track: the light of a hidden face is that of the frames about it.
     lights = []
-    for piece in known:
-        one = _look(piece, pieces, atlas)
+    for piece in there:
+        one = _look(piece, pieces, atlases.light)
         lights.append(fit_view_light(one.view, face, trust=_free(one)))
-    expected = steady(lights, [piece.time for piece in known])
+    expected = steady(lights, [piece.time for piece in there])
     faces = dict(track.faces)
-    for piece, light in zip(known, expected, strict=True):
-        faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, atlas, face, light))
+    for piece, light in zip(there, expected, strict=True):
+        faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, atlases, known, light))
     return rounded_track(replace(track, faces=faces))
+
+
+def _worn(some: Sequence[_Piece], pieces: _Pieces, face: Appearance, atlas: Atlas) -> Spectacles | None:
+    """The spectacles of a track: worn in all its frames or in none, as most of its clear ones show."""
+    clear = [piece for piece in some if piece.face.confidence >= CLEAR and not piece.hands] or list(some)
+    asked = [clear[index] for index in np.unique(np.linspace(0, len(clear) - 1, ASKED).round().astype(int))]
+    votes = [shows_rims(pieces.picture(piece), _positions(piece, atlas), atlas) for piece in asked]
+    if 2 * sum(votes) <= len(votes):
+        return None
+    return design(face.face[..., 0], face.known, atlas)
+
+
+def _positions(piece: _Piece, atlas: Atlas) -> FloatArray:
+    """(v, 3) fine vertices of a face in its piece's pixels."""
+    into = _inverse(piece.back)
+    points = piece.face.points.astype(np.float64)
+    scale = float(np.hypot(into[0, 0], into[0, 1]))
+    return atlas.mesh.positions(np.column_stack([apply(into, points[:, :2]), points[:, 2] * scale]).astype(np.float32))
 
 
 def _look(piece: _Piece, pieces: _Pieces, atlas: Atlas) -> _Seen:
@@ -193,11 +233,27 @@ def _free(seen: _Seen) -> FloatArray:
     return np.asarray(1.0 - seen.hands.at_most[seen.view.rows, seen.view.columns], dtype=np.float32)
 
 
-def _front(piece: _Piece, pieces: _Pieces, atlas: Atlas, face: Appearance, expected: ViewLight) -> Front | None:
+def _front(piece: _Piece, pieces: _Pieces, atlases: _Atlases, known: _Known, expected: ViewLight) -> Front | None:
     """What is in front of a face in one frame."""
-    seen = _look(piece, pieces, atlas)
-    view, trust = seen.view, _free(seen)
-    light = fit_view_light(view, face, trust=trust, expected=expected)
+    rgb = pieces.picture(piece)
+    mattes = {"hand": _passing(rgb, _look(piece, pieces, atlases.light), known.face, expected)}
+    if known.worn is not None:
+        positions = _positions(piece, atlases.rims)
+        facing = atlases.rims.mesh.normals(positions)[:, 2]
+        hidden = None if mattes["hand"] is None else mattes["hand"].astype(np.float32) / np.float32(255.0)
+        rims = spectacles_matte(rgb, positions, facing, known.worn, atlases.rims, hidden=hidden)
+        mattes["glasses"] = np.asarray(np.round(255.0 * rims), np.uint8)
+    kept = {word: one for word, one in mattes.items() if one is not None and int((one > 127).sum()) >= LEAST}
+    if not kept:
+        return None
+    step = float(np.hypot(piece.back[0, 0], piece.back[1, 0]))
+    return Front(left=float(piece.back[0, 2]), top=float(piece.back[1, 2]), step=step, mattes=kept)
+
+
+def _passing(rgb: FloatArray, seen: _Seen, face: Appearance, expected: ViewLight) -> np.ndarray | None:
+    """(FINE, FINE) uint8 of hands and whatever else is no part of the face; None: nothing."""
+    view = seen.view
+    light = fit_view_light(view, face, trust=_free(seen), expected=expected)
     hands = confirmed(view, face, light, seen.hands)
     if is_clear(view, face, light, hands):
         return None
@@ -206,12 +262,4 @@ def _front(piece: _Piece, pieces: _Pieces, atlas: Atlas, face: Appearance, expec
     trust = np.asarray(1.0 - np.clip(2.0 * found[view.rows, view.columns], 0.0, 1.0), dtype=np.float32)
     found = front_of(view, face, fit_view_light(view, face, trust=trust, expected=expected), hands=hands)
     inside = view.picture(np.ones(len(view.rows), np.float32)) > 0.0
-    matte = refined(found, inside, pieces.picture(piece))
-    if int((matte > 127).sum()) < LEAST:
-        return None
-    return _as_front(piece, {"hand": matte})
-
-
-def _as_front(piece: _Piece, mattes: Mapping[str, np.ndarray]) -> Front:
-    step = float(np.hypot(piece.back[0, 0], piece.back[1, 0]))
-    return Front(left=float(piece.back[0, 2]), top=float(piece.back[1, 2]), step=step, mattes=mattes)
+    return refined(found, inside, rgb)

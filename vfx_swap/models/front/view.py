@@ -12,7 +12,7 @@ from vfx_swap.geometry.raster import rasterise
 from vfx_swap.light.harmonics import LUMA, harmonic_basis
 from vfx_swap.models.reprojection.atlas import Atlas
 
-__all__ = ["CHANNELS", "FaceView", "log_light", "look"]
+__all__ = ["CHANNELS", "FaceView", "linear_light", "log_light", "look"]
 
 CHANNELS = 3
 """Log luminance, log R/G, log B/G."""
@@ -47,9 +47,14 @@ class FaceView:
         return out
 
 
+def linear_light(rgb: FloatArray) -> FloatArray:
+    """Display-referred sRGB values in [0, 1] as linear light (IEC 61966-2-1)."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
 def log_light(rgb: FloatArray) -> FloatArray:
-    """(..., 3) log luminance, log R/G and log B/G of display-referred sRGB values in [0, 1] (IEC 61966-2-1)."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) + DARKEST
+    """(..., 3) log luminance, log R/G and log B/G of display-referred sRGB values in [0, 1]."""
+    linear = linear_light(rgb) + DARKEST
     logs = np.log(linear)
     luma = np.log(linear @ np.asarray(LUMA, np.float32))
     return np.stack([luma, logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1]], axis=-1).astype(np.float32)
