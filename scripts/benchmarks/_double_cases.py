@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
-
 from scripts.benchmarks._doubles import DoubleShot, reference_pictures
 from scripts.benchmarks._seen import Onlooker
 from scripts.benchmarks._shots import Pack, build_double, render_values, with_settings
-from scripts.benchmarks._truth import FaceRow, ShotResult, measure_shot, neighbours, read_frames
+from scripts.benchmarks._truth import measure_shot, neighbours, read_frames
+from scripts.benchmarks._truth_result import FaceRow, ShotResult
 from scripts.benchmarks._truth_sheet import make_strip, write_sheet
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.models.default import FaceModels
 from vfx_swap.settings.later import LATER
 from vfx_swap.settings.shot import Holdout
 
-__all__ = ["DoubleRun", "as_json"]
+__all__ = ["DoubleRun"]
 
 HOLDOUTS = tuple(one for one in get_args(Holdout) if f"matte.holdout={one}" not in LATER)
 """Everything that can be kept in front: the true swap keeps it all."""
@@ -106,20 +105,6 @@ class DoubleRun:
             write_sheet(self.out / "sheets" / f"{shot.name}.png", strips, title=f"{shot.name}, 200 %")
 
 
-def as_json(result: ShotResult) -> dict[str, Any]:
-    """A result as `quality.json` holds it."""
-    worst = result.worst()
-    case: dict[str, Any] = {name: _rounded(getattr(result, name)) for name in ("swap", "true", "plate")}
-    if worst is not None:
-        ratio = round(worst.swap["true_error_ratio"], 4)
-        case["worst"] = {"frame": worst.frame, "performer": worst.performer, "ratio": ratio}
-    case["frames"] = [
-        {"frame": row.frame, "performer": row.performer, "swap": _rounded(row.swap), "true": _rounded(row.true)}
-        for row in result.rows
-    ]
-    return case
-
-
 def _wanted(result: ShotResult) -> Iterator[tuple[str, FaceRow]]:
     """The worst frame and the one in the middle of the ranking."""
     ranked = sorted(
@@ -129,7 +114,3 @@ def _wanted(result: ShotResult) -> Iterator[tuple[str, FaceRow]]:
         yield "worst", ranked[-1]
     if len(ranked) > 2:
         yield "median", ranked[len(ranked) // 2]
-
-
-def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
-    return {key: float(np.round(value, 5)) for key, value in numbers.items()}

@@ -117,7 +117,11 @@ def find_shots(root: Path) -> dict[str, DoubleShot]:
             for path in folder.glob("plate.*.exr")
             if all((folder / path.name.replace("plate.", other, 1)).is_file() for other in ("true.", "truth."))
         )
-        if not numbers or not (folder / "truth.json").is_file():
+        if not (folder / "truth.json").is_file():
+            continue
+        known = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+        numbers = [number for number in numbers if str(number) in known.get("frames", known)]
+        if not numbers:
             continue
         occluders = (one if isinstance(one, str) else str(one.get("part") or one["name"]) for one in told["occluders"])
         found[told["name"]] = DoubleShot(

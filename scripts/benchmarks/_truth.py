@@ -7,13 +7,14 @@ have errors of their own) and of the plate left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
 
 from scripts.benchmarks._doubles import DoubleShot, TrueFace, TrueFrame
 from scripts.benchmarks._seen import Onlooker
+from scripts.benchmarks._truth_result import FaceRow, Numbers, Pairs, ShotResult, error_numbers, gather
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.display import auto_exposure_stops, to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
@@ -32,13 +33,11 @@ from vfx_swap.pipeline.qc_pixels import (
     seam,
     sharpness_ratio,
 )
-from vfx_swap.pipeline.qc_truth import TrueError, face_region, holdout_iou, left_to_plate, true_error
+from vfx_swap.pipeline.qc_truth import face_parts, face_region, holdout_iou, left_to_plate, true_error
 from vfx_swap.pipeline.shot_frames import matte_of
 from vfx_swap.types import Embedding, Frame, ModelImage
 
-__all__ = ["FaceRow", "Look", "Numbers", "ShotResult", "measure_shot", "neighbours", "read_frames"]
-
-Numbers = dict[str, float]
+__all__ = ["Look", "measure_shot", "neighbours", "read_frames"]
 
 _LUMA = (0.2126, 0.7152, 0.0722)
 _AROUND = 0.9
@@ -59,33 +58,6 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class FaceRow:
-    """One face in one frame."""
-
-    frame: int
-    performer: str
-    swap: Numbers
-    true: Numbers
-    plate: Numbers
-    error: TrueError | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class ShotResult:
-    """A shot's numbers: means over faces and frames, and each row of its own."""
-
-    swap: Numbers
-    true: Numbers
-    plate: Numbers
-    rows: tuple[FaceRow, ...]
-
-    def worst(self) -> FaceRow | None:
-        """The row with the largest error for what was asked; None where none was measured."""
-        known = [row for row in self.rows if "true_error_ratio" in row.swap]
-        return max(known, key=lambda row: row.swap["true_error_ratio"], default=None)
-
-
-@dataclass(frozen=True, eq=False)
 class _Samples:
     """What metrics of neighbouring frames need of one face."""
 
@@ -98,19 +70,6 @@ class _Samples:
     drift: Mapping[str, FloatArray]
     """Picture -> (468, 2) landmarks found less the true ones, in % of face height."""
     height: float
-
-
-@dataclass(eq=False)
-class _Pairs:
-    """Metrics of neighbouring frames, gathered; `weights` are pixels or frames."""
-
-    found: dict[str, dict[str, list[float]]] = field(default_factory=lambda: {"swap": {}, "true": {}, "plate": {}})
-
-    def add(self, picture: str, key: str, value: float) -> None:
-        self.found[picture].setdefault(key, []).append(value)
-
-    def means(self, picture: str) -> Numbers:
-        return {key: float(np.mean(values)) for key, values in self.found[picture].items()}
 
 
 def neighbours(frames: Sequence[int]) -> tuple[int, ...]:
@@ -145,7 +104,7 @@ def measure_shot(
     """
     rows: list[FaceRow] = []
     last: dict[str, _Samples] = {}
-    pairs, changed = _Pairs(), 0
+    pairs, changed = Pairs(), 0
     for look in looks:
         changed += changed_outside_pixels(look.plate.rgb, look.swap.rgb, look.matte)
         for face in look.truth.faces:
@@ -157,15 +116,7 @@ def measure_shot(
             if before is not None and before.frame + 1 == samples.frame:
                 _compare(before, samples, pairs)
             last[face.performer] = samples
-    swap, true, plate = (
-        _mean([getattr(row, name) for row in rows]) | pairs.means(name) for name in ("swap", "true", "plate")
-    )
-    swap |= _pooled([row.error for row in rows if row.error is not None])
-    swap["changed_outside_pixels"] = float(changed)
-    for numbers in (swap, true):
-        if plate.get("flicker_stops"):
-            numbers["flicker_ratio"] = numbers["flicker_stops"] / plate["flicker_stops"]
-    return ShotResult(swap, true, plate, tuple(rows))
+    return gather(rows, pairs, changed_outside_pixels=changed)
 
 
 def _measure(
@@ -187,7 +138,16 @@ def _measure(
     visible = np.ascontiguousarray(face.visible[window])
     if in_front is not None:
         visible = np.minimum(visible, 1.0 - in_front[window])
-    error = true_error(pictures["plate"], pictures["swap"], pictures["true"], visible, face_height_pixels=height)
+    # A swap repaints the face as landmarks span it; a bald head's forehead goes on to the crown.
+    visible = np.minimum(visible, face_region(points, shape=(matte.shape[0], matte.shape[1]), inset=0.0, mouth=True))
+    error = true_error(
+        pictures["plate"],
+        pictures["swap"],
+        pictures["true"],
+        visible,
+        face_height_pixels=height,
+        parts=face_parts(points, shape=(matte.shape[0], matte.shape[1])),
+    )
     logs = {name: log_luminance(picture, weights=_LUMA) for name, picture in pictures.items()}
     found: dict[str, Numbers] = {"plate": {}, "swap": {}, "true": {}}
     for name in ("swap", "true"):
@@ -197,7 +157,7 @@ def _measure(
     found["plate"] |= {"distance_to_identity": seen["plate"].embedding.distance(identity)}
     drift = _landmarks(seen, points, true_points, height, found)
     if error is not None:
-        found["swap"] |= _error_numbers(error)
+        found["swap"] |= error_numbers(error)
         found["plate"] |= {"true_error_stops": error.plate_stops, "true_colour_error": error.plate_colour}
         found["plate"] |= {"true_light_stops": error.plate_light_stops, "true_feature_stops": error.plate_feature_stops}
     found["swap"] |= _holdouts(look, window, matte, visible, points, height)
@@ -274,38 +234,6 @@ def _landmarks(
     return drift
 
 
-def _error_numbers(error: TrueError) -> Numbers:
-    numbers = {
-        "true_error_stops": error.stops,
-        "true_error_ratio": error.ratio,
-        "true_gain_stops": error.gain_stops,
-        "true_light_stops": error.light_stops,
-        "true_feature_stops": error.feature_stops,
-        "true_colour_error": error.colour,
-        "true_done": error.done,
-        "true_stray": error.stray,
-    }
-    return {key: value for key, value in numbers.items() if value is not None}
-
-
-def _pooled(errors: Sequence[TrueError]) -> Numbers:
-    """Ratios of a shot: of the sums, so that a frame in which nothing was asked for does not weigh."""
-    numbers: Numbers = {}
-    for key, made, own in (
-        ("true_error_ratio", "stops", "plate_stops"),
-        ("true_error_after_gain_ratio", "after_gain_stops", "plate_after_gain_stops"),
-        ("true_feature_ratio", "feature_stops", "plate_feature_stops"),
-        ("true_colour_ratio", "colour", "plate_colour"),
-    ):
-        nothing = sum(getattr(error, own) for error in errors)
-        if nothing > 0.0:
-            numbers[key] = sum(getattr(error, made) for error in errors) / nothing
-    ratios = [error.ratio for error in errors if error.ratio is not None]
-    if ratios:
-        numbers["true_error_worst_ratio"] = max(ratios)
-    return numbers
-
-
 def _holdouts(
     look: Look, window: tuple[slice, slice], matte: FloatArray, visible: FloatArray, points: FloatArray, height: float
 ) -> Numbers:
@@ -352,7 +280,7 @@ def _faces(plate: SeenFace, made: SeenFace, identity: Embedding) -> Numbers:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _compare(a: _Samples, b: _Samples, pairs: _Pairs) -> None:
+def _compare(a: _Samples, b: _Samples, pairs: Pairs) -> None:
     """Flicker, of the picture and of its error, and how the landmarks tremble."""
 
     def shake(key: str, name: str, first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray]) -> None:
@@ -374,10 +302,3 @@ def _compare(a: _Samples, b: _Samples, pairs: _Pairs) -> None:
         if name in a.drift and name in b.drift:
             tremble = float(np.linalg.norm(b.drift[name] - a.drift[name], axis=1).mean())
             pairs.add(name, "landmark_jitter_percent", tremble)
-
-
-def _mean(rows: Sequence[Numbers]) -> Numbers:
-    keys = dict.fromkeys(key for row in rows for key in row)
-    means = {key: float(np.mean([row[key] for row in rows if key in row])) for key in keys}
-    worst = [row["seam_worst_stops"] for row in rows if "seam_worst_stops" in row]
-    return means | ({"seam_worst_stops": max(worst)} if worst else {})

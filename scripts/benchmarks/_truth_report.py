@@ -32,8 +32,8 @@ _MORE, _LESS = float("inf"), float("-inf")
 _TRUTH = {
     "true_error_ratio": Metric(
         "error against the true swap, over leaving the plate alone", 3, "at most 0.5", 0.0,
-        "mean |difference of log2 luminance| over the visible face, smoothed by 0.4 % of face height; of a shot: "
-        "sums divided",
+        "mean |difference of log2 luminance| over the visible face, as far as landmarks span it, smoothed by "
+        "0.4 % of face height; of a shot: sums divided",
     ),
     "true_error_worst_ratio": Metric("the same, worst frame", 3, "below 0.8", 0.0, "the largest ratio of any frame"),
     "true_error_after_gain_ratio": Metric(
@@ -133,11 +133,27 @@ def print_truth(console: Console, cases: Mapping[str, Mapping[str, Any]]) -> Non
         if any(cells):
             table.add_row(metric.name, *cells, metric.wish)
     console.print(table)
+    _print_regions(console, shots)
     for name, case in shots.items():
         if case.get("worst"):
             worst = case["worst"]
             where = f"{name}: worst frame {worst['frame']} ({worst['performer']})"
             console.print(f"{where}, error {worst['ratio']:.2f} of the plate's", highlight=False)
+
+
+def _print_regions(console: Console, shots: Mapping[str, Mapping[str, Any]]) -> None:
+    table = Table(title="where the error is: swap / plate left alone, in stops; share of the swap's whole error")
+    table.add_column("part")
+    for name in shots:
+        table.add_column(name, justify="right", no_wrap=True)
+    for part in dict.fromkeys(part for case in shots.values() for part in case.get("regions", {})):
+        cells = []
+        for case in shots.values():
+            found = case.get("regions", {}).get(part)
+            text = found and f"{found['swap_stops']:.3f} / {found['plate_stops']:.3f}  {100 * found['share']:3.0f} %"
+            cells.append(text or "")
+        table.add_row(part, *cells)
+    console.print(table)
 
 
 def print_changes(

@@ -20,7 +20,7 @@ from vfx_swap.types import Frame, ModelImage
 
 __all__ = ["Strip", "make_strip", "write_sheet"]
 
-PANELS = ("plate", "swap", "true swap", "swap less true, one stop to white or black", "matte")
+PANELS = ("plate", "swap", "true swap", "swap - true, 1 stop to white", "matte")
 _GAP, _LINE = 8, 34
 _BACKGROUND, _TEXT = (24, 24, 26), (222, 222, 222)
 _LARGEST = 1100

@@ -20,10 +20,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks._double_cases import DoubleRun, as_json
+from scripts.benchmarks._double_cases import DoubleRun
 from scripts.benchmarks._doubles import DoubleShot, find_shots
 from scripts.benchmarks._portrait_cases import RESHAPE, PortraitRun
 from scripts.benchmarks._truth_report import print_changes, print_protocols, print_truth
+from scripts.benchmarks._truth_result import as_json
 from vfx_swap.colour.ocio import load_config
 from vfx_swap.io.atomic import atomic_write
 from vfx_swap.models.default import load_face_models

@@ -8,7 +8,8 @@ grain, which has its own metric, counts little.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LOOPS
 from vfx_swap.pipeline.qc_pixels import log_luminance
 
-__all__ = ["TrueError", "face_region", "holdout_iou", "left_to_plate", "true_error"]
+__all__ = ["RegionError", "TrueError", "face_parts", "face_region", "holdout_iou", "left_to_plate", "true_error"]
 
 _LUMA = (0.2126, 0.7152, 0.0722)
 """ITU-R BT.709-6, table 3."""
@@ -30,8 +31,28 @@ _BLUR, _BROAD = 0.004, 0.08
 """Of face height: what is finer than the first is grain, what is broader than the second is light."""
 _MID_KEY = 0.4
 """Luminance that the true face's median is shown at before CIE Lab: L* 69, where its steps are even."""
+_OUTLINE = 0.08
+"""Of face height: how far in from the landmarks' hull the outline reaches."""
+_PARTS = (
+    ("eyes", (LOOPS["eye_image_left"], LOOPS["eye_image_right"]), 0.02),
+    ("brows", (LOOPS["brow_image_left"], LOOPS["brow_image_right"]), 0.02),
+    ("mouth", (LOOPS["lips"],), 0.02),
+    ("nose", ((*LOOPS["nostrils"], 168, 6, 193, 417),), 0.01),
+)
+"""Part, its loops of landmarks, and how much of face height it is grown; the first that holds a pixel has it."""
 _FEWEST = 64
 """Pixels below which nothing is said."""
+
+
+@dataclass(frozen=True)
+class RegionError:
+    """Where the error is."""
+
+    stops: float
+    """Mean |L swap - L true| over the region."""
+    plate_stops: float
+    share: float
+    """Of the whole face's error, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,8 @@ class TrueError:
     (swap - plate) on (true - plate) in L. None where plate and truth are the same."""
     stray: float | None
     """What the swap changed that the truth does not ask for, as a share of what it asks for: rms of the rest."""
+    regions: Mapping[str, RegionError] = field(default_factory=dict)
+    """Part of the face -> its error; those of which anything is visible."""
 
     @property
     def ratio(self) -> float | None:
@@ -68,7 +91,13 @@ class TrueError:
 
 
 def true_error(
-    plate: FloatArray, swap: FloatArray, true: FloatArray, weight: FloatArray, *, face_height_pixels: float
+    plate: FloatArray,
+    swap: FloatArray,
+    true: FloatArray,
+    weight: FloatArray,
+    *,
+    face_height_pixels: float,
+    parts: Mapping[str, FloatArray] | None = None,
 ) -> TrueError | None:
     """The error of one face in one frame.
 
@@ -78,6 +107,7 @@ def true_error(
         true: and of the true swap.
         weight: (height, width) 0 to 1, the visible face: occluders are no part of it.
         face_height_pixels: distance from landmark 10 to 152.
+        parts: regions that the error is told apart by, as `face_parts` gives them.
 
     Returns:
         The error; None where less than 64 pixels of the face are visible.
@@ -93,13 +123,13 @@ def true_error(
     def mean(values: np.ndarray) -> float:
         return float((np.abs(values) * weight).sum() / total)
 
-    def parts(error: np.ndarray) -> tuple[float, float, float, float, float]:
+    def measured(error: np.ndarray) -> tuple[float, float, float, float, float]:
         low = ndimage.gaussian_filter(error * weight, broad) / share
         gain = _median(error, weight)
         return mean(error), mean(error - gain), gain, mean(low), mean(error - low)
 
-    stops, after_gain, gain, light, feature = parts(made - wanted)
-    plate_stops, plate_after_gain, _, plate_light, plate_feature = parts(own - wanted)
+    stops, after_gain, gain, light, feature = measured(made - wanted)
+    plate_stops, plate_after_gain, _, plate_light, plate_feature = measured(own - wanted)
     asked, changed = wanted - own, made - own
     power = float((weight * asked * asked).sum())
     done = stray = None
@@ -122,31 +152,57 @@ def true_error(
         plate_colour=_colour_error(colours[0] * key, colours[2] * key, weight),
         done=done,
         stray=stray,
+        regions=_by_part(np.abs(made - wanted), np.abs(own - wanted), weight, parts or {}),
     )
 
 
-def face_region(points: FloatArray, *, shape: tuple[int, int], inset: float = 0.06) -> FloatArray:
+def face_parts(points: FloatArray, *, shape: tuple[int, int]) -> dict[str, FloatArray]:
+    """The parts of a face, each (height, width) 0 or 1, none over another: eyes, brows, mouth, nose, outline, skin.
+
+    Args:
+        points: (468 or more, 2 or more) landmarks, pixels of the array.
+        shape: of the array.
+    """
+    height = float(np.linalg.norm(points[10, :2] - points[152, :2]))
+    left = face_region(points, shape=shape, inset=0.0, mouth=True)
+    found: dict[str, FloatArray] = {}
+    for name, loops, grown in _PARTS:
+        drawn = np.ones(shape, np.uint8)
+        for loop in loops:
+            hull = cv2.convexHull(np.ascontiguousarray(points[list(loop), :2], dtype=np.float32))
+            cv2.fillPoly(drawn, [np.round(hull).astype(np.int32)], 0)
+        near = cv2.distanceTransform(drawn, cv2.DIST_L2, 5) <= grown * height
+        found[name] = left * near
+        left = left * ~near
+    inner = face_region(points, shape=shape, inset=_OUTLINE, mouth=True)
+    return found | {"outline": left * (1.0 - inner), "skin": left * inner}
+
+
+def face_region(points: FloatArray, *, shape: tuple[int, int], inset: float = 0.06, mouth: bool = False) -> FloatArray:
     """Where a swap is expected to cover the face, if nothing were in front of it: (height, width) 0 or 1.
 
-    The oval of the face without the mouth's opening, which stays the plate's, taken in from the oval's edge, where
-    mattes are soft.
+    The oval of the face, taken in from its edge, where mattes are soft, without the mouth's opening, which stays the
+    plate's.
 
     Args:
         points: (468 or more, 2 or more) landmarks, pixels of the array, seen or hidden.
         shape: of the array.
         inset: how far from the oval, as a fraction of face height.
+        mouth: True takes the mouth's opening in.
     """
     height = float(np.linalg.norm(points[10, :2] - points[152, :2]))
-    oval, mouth = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    oval, opening = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     # The outline of a turned head crosses itself, so the hull of all points: what the face can cover.
     hull = cv2.convexHull(np.ascontiguousarray(points[:468, :2], dtype=np.float32))
     cv2.fillPoly(oval, [np.round(hull).astype(np.int32)], 1)
-    cv2.fillPoly(mouth, [np.round(points[list(LOOPS["mouth"]), :2]).astype(np.int32)], 1)
-    reach = max(1.0, inset * height)
-    # A border of zeros: a face cut by the picture has no edge there.
+    if not mouth:
+        cv2.fillPoly(opening, [np.round(points[list(LOOPS["mouth"]), :2]).astype(np.int32)], 1)
+    reach = inset * height
+    # Carried on past the border: a face cut by the picture has no edge there.
     inside = cv2.distanceTransform(np.pad(oval, 1, mode="edge"), cv2.DIST_L2, 5)[1:-1, 1:-1] > reach
-    away = cv2.distanceTransform(1 - mouth, cv2.DIST_L2, 5) > 0.25 * reach if mouth.any() else np.ones(shape, bool)
-    region: FloatArray = (inside & away).astype(np.float32)
+    region: FloatArray = inside.astype(np.float32)
+    if opening.any():
+        region *= cv2.distanceTransform(1 - opening, cv2.DIST_L2, 5) > 0.015 * height
     return region
 
 
@@ -201,6 +257,20 @@ def left_to_plate(matte: FloatArray, visible: FloatArray, *, region: FloatArray)
     if total < _FEWEST:
         return None
     return float((np.clip(1.0 - matte, 0.0, 1.0) * weight).sum(dtype=np.float64)) / total
+
+
+def _by_part(
+    made: np.ndarray, own: np.ndarray, weight: FloatArray, parts: Mapping[str, FloatArray]
+) -> dict[str, RegionError]:
+    whole = max(float((made * weight).sum()), 1e-12)
+    found = {}
+    for name, part in parts.items():
+        here = weight * part
+        total = float(here.sum(dtype=np.float64))
+        if total >= 1.0:
+            error, plate = float((made * here).sum()), float((own * here).sum())
+            found[name] = RegionError(error / total, plate / total, error / whole)
+    return found
 
 
 def _median(values: np.ndarray, weight: FloatArray) -> float:
