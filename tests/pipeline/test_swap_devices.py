@@ -21,8 +21,8 @@ from vfx_swap.models.reprojection.texture import build_texture
 from vfx_swap.models.torch_kernels.kernels import torch_kernels
 from vfx_swap.pipeline.engines import ThroughNumpy
 from vfx_swap.pipeline.swap import CastFace, swap_frame
-from vfx_swap.settings import Lighting, Shot
-from vfx_swap.types import Frame, SwapResult
+from vfx_swap.settings import Lighting, Matte, Shot
+from vfx_swap.types import Frame, Front, SwapResult
 
 LIGHT = Lighting(exposure_stops=0.5, temperature_mired=20.0, tint=0.1)
 
@@ -44,7 +44,7 @@ def both(source: Frame, everyone: list[CastFace], kernels: Kernels, settings: Sh
     for chosen in (everyone, [on(kernels, one) for one in everyone]):
         with np.errstate(invalid="ignore", over="ignore"):
             results.append(swap_frame(source, chosen, shot=settings, want_patch=True))
-        check(results[-1], source)
+            check(results[-1], source)
     return results[0], results[1]
 
 
@@ -67,6 +67,19 @@ def test_several_faces_light_and_a_grown_matte(scale: float, kernels: Kernels) -
     assert got.patch is not None
     assert_alike(wanted.patch, got.patch, tolerance=1e-4)
     assert set(got.track_mattes) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.6], ids=["whole pixels", "resampled"])
+def test_what_lies_in_front_stays(scale: float, kernels: Kernels) -> None:
+    hand = np.zeros((20, 10), np.uint8)
+    hand[5:15] = 255
+    face = replace(face_at(30.0, 22.0, 34.0), front=Front(left=20.0, top=12.0, step=1.5, mattes={"hand": hand}))
+    settings = shot(grain=True).model_copy(update={"matte": Matte(holdout=("hand",))})
+    wanted, got = both(frame(plate()), [cast(0, face, Painter(scale=scale))], kernels, settings)
+    assert float(wanted.matte.max()) > 0.9
+    assert float(wanted.matte[22:30, 24:30].max()) < 0.1
+    assert_alike(wanted.matte, got.matte, tolerance=1e-5)
+    assert_alike(wanted.frame.rgb, got.frame.rgb, tolerance=1e-3)
 
 
 def test_motion_and_grain(kernels: Kernels) -> None:

@@ -56,7 +56,9 @@ class ThroughNumpy:
 
     def swap(self, crop: Crop, face: Face, prepared: Any, /) -> Crop:
         """The swapper's crop, on the device again."""
-        plain = Crop(self.kernels.plain(crop.rgb), self.kernels.plain(crop.alpha), crop.warp, crop.colour_space)
+        there = self.kernels.plain
+        front = None if crop.front is None else there(crop.front)
+        plain = Crop(there(crop.rgb), there(crop.alpha), crop.warp, crop.colour_space, front)
         after = self.swapper.swap(plain, face, prepared)
         return replace(crop, rgb=self.kernels.array(after.rgb), alpha=self.kernels.array(after.alpha))
 

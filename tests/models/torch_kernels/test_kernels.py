@@ -33,6 +33,7 @@ CALLS: dict[str, Any] = {
     "exp": lambda xp, a, b: xp.exp(a),
     "log": lambda xp, a, b: xp.log(xp.abs(a)),
     "log2": lambda xp, a, b: xp.log2(xp.abs(a)),
+    "tanh": lambda xp, a, b: xp.tanh(a),
     "hypot": lambda xp, a, b: xp.hypot(a, b),
     "stack": lambda xp, a, b: xp.stack([a, b], axis=-1),
     "concatenate": lambda xp, a, b: xp.concatenate([a, b], axis=1),

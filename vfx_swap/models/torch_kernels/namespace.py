@@ -113,6 +113,10 @@ class TorchNamespace:
         """Logarithm to base 2."""
         return values.log2()
 
+    def tanh(self, values: Tensor) -> Tensor:
+        """Hyperbolic tangent."""
+        return values.tanh()
+
     def hypot(self, one: Tensor, other: Tensor) -> Tensor:
         """Length of the hypotenuse."""
         return one.hypot(other)
