@@ -144,7 +144,9 @@ def test_rims_are_kept_when_held_out_and_painted_over_when_not(
     before, over = swapped(swapper, hopper.rgb, face, as_collins)
     kept_by = with_options(swapper, ReprojectionOptions(holdout_glasses=True))
     _, kept = swapped(kept_by, hopper.rgb, face, as_collins)
-    seen = kept_by._look(before.rgb, kept_by._atlas.mesh.positions(shifted(face, before)), as_collins, face.height)
+    seen = kept_by._look(
+        before.rgb, kept_by._atlas.mesh.positions(shifted(face, before)), as_collins, face.height, None
+    )
     assert (seen.rims > 0.9).sum() > 300
     lost = over.alpha - kept.alpha
     assert lost.max() > 0.9
@@ -331,3 +333,20 @@ def test_an_identity_without_coverage_changes_nothing(
     prepared = swapper.prepare(identity_of(collins, bare), colour_space=LINEAR_REC709)
     _, after = swapped(swapper, collins.rgb, collins.face(), prepared)
     assert after.alpha.max() == 0.0
+
+
+def test_a_hand_of_skin_s_colour_lends_no_light(
+    swapper: ReprojectionSwapper, collins: Sitter, as_hopper: PreparedReprojection
+) -> None:
+    """What lies in front is told to the swapper: the face beside it is lit as without it."""
+    face = collins.face()
+    crop, bare = swapped(swapper, collins.rgb, face, as_hopper)
+    covered = np.zeros(crop.alpha.shape, np.float32)
+    column, row = np.round(face.points[205, :2] + crop.warp.matrix[:, 2]).astype(int)
+    covered[row - 16 : row + 16, column - 14 : column + 14] = 1.0
+    hand = np.where(covered[..., None] > 0.0, np.array([1.1, 0.75, 0.6], np.float32), crop.rgb)
+    told = swapper.swap(replace(crop, rgb=hand, front=covered), face, as_hopper)
+    untold = swapper.swap(replace(crop, rgb=hand), face, as_hopper)
+    beside = (covered == 0.0) & (bare.alpha > 0.9)
+    off, wrong = (np.abs(one.rgb - bare.rgb)[beside].mean() for one in (told, untold))
+    assert off < 0.5 * wrong

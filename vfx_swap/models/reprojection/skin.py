@@ -48,7 +48,15 @@ class SkinFit:
     """(k, 3) signed, in spreads: log R/G, log B/G, log luminance."""
 
 
-def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: Atlas, *, rounds: int = 3) -> SkinFit:
+def fit_skin(
+    rgb: FloatArray,
+    normals: FloatArray,
+    facing: FloatArray,
+    atlas: Atlas,
+    *,
+    rounds: int = 3,
+    visible: FloatArray | None = None,
+) -> SkinFit:
     """Fit light to a face's skin and grade every texel against it.
 
     Args:
@@ -57,9 +65,11 @@ def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: At
         facing: (k,) z of the true normals: 1 faces the camera, 0 and less is turned away.
         atlas: whose texels they are.
         rounds: of fit and regrade.
+        visible: (k,) 0 where something is in front: no skin, whatever its colour. None: all is visible.
     """
     colour = np.maximum(rgb, 1e-4)
     trusted = (1.0 - atlas.region("guard")) * smoothstep(facing, 0.3, 0.6) * (atlas.region("edge") > 0.2)
+    trusted = trusted if visible is None else trusted * visible
     if float(trusted.sum()) <= 0.0:
         trusted = np.maximum(atlas.region("edge"), np.float32(1e-3))
     weight = np.asarray(trusted, dtype=np.float32)
@@ -79,7 +89,7 @@ def fit_skin(rgb: FloatArray, normals: FloatArray, facing: FloatArray, atlas: At
         light=light,
         shade=shade,
         relative=relative,
-        skin=skin.astype(np.float32),
+        skin=np.asarray(skin if visible is None else skin * visible, dtype=np.float32),
         distance=distance.astype(np.float32),
     )
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
-from vfx_swap.geometry.mesh import LOOPS
 from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, sample_pyramid, texels_per_pixel
 from vfx_swap.geometry.raster import Raster, rasterise
 from vfx_swap.geometry.sample import sample
@@ -25,6 +24,7 @@ from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
 from vfx_swap.models.reprojection.makeup import kept_makeup
+from vfx_swap.models.reprojection.openings import EYES, eye_gain, opening
 from vfx_swap.models.reprojection.reshape import Proportions, compare_proportions, reshaped_points
 from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
@@ -103,6 +103,8 @@ class _Seen:
     """(size, size, 3) scene-linear colour of mean skin."""
     makeup: FloatArray | None
     """(size, size, 3) log gain that puts the performer's make-up on the identity; None drops it."""
+    visible: FloatArray
+    """(size, size) 0 where something is in front, which the comp holds out."""
 
 
 class ReprojectionSwapper:
@@ -165,7 +167,7 @@ class ReprojectionSwapper:
         clean = _mended(crop.rgb)
         atlas, height = self._atlas, max(face.height, 1.0)
         positions = atlas.mesh.positions(own)
-        seen = self._look(clean, positions, prepared, height)
+        seen = self._look(clean, positions, prepared, height, crop.front)
         alpha_uv = self._alpha(seen, prepared)
 
         # The identity's face, by the performer's landmarks with the identity's proportions.
@@ -173,12 +175,16 @@ class ReprojectionSwapper:
         shape = positions if points is own else atlas.mesh.positions(points)
         raster = rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
         uv = raster.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
-        opening = _opening(points, ("eye_image_left", "eye_image_right"), raster, 0.004 * height)
-        read_at = follow_gaze(points, raster, uv, prepared.eyes, opening)
+        lids = opening(points, EYES, raster, 0.004 * height)
+        read_at = follow_gaze(points, raster, uv, prepared.eyes, lids)
         footprint = texels_per_pixel(shape, atlas.mesh, size=prepared.texture.size)[:, None]
         footprint = raster.interpolate(footprint, atlas.mesh.triangles)[:, 0]
         light = sample(seen.light, atlas.lookup(uv))
         swapped = sample_pyramid(prepared.texture, read_at, footprint) * light
+
+        if self.options.match_light:
+            gain = eye_gain(clean, own, swapped, points, raster, height=height)
+            swapped *= (1.0 + (gain - 1.0) * lids)[:, None]
 
         # What the plate shows lies where the performer's own proportions have it.
         at_plate = atlas.lookup(uv if points is own else self._own_uv(positions, raster, uv))
@@ -192,7 +198,7 @@ class ReprojectionSwapper:
         if self.options.match_light:
             swapped += self._highlights(clean, raster, light, skin, height)
         # Teeth, tongue and darkness stay the plate's, and move with the lips.
-        mouth = _opening(points, ("mouth",), raster, 0.005 * height)
+        mouth = opening(points, ("mouth",), raster, 0.005 * height)
         alpha = sample(alpha_uv, at_plate)
         if points is own:
             alpha = alpha * (1.0 - mouth)
@@ -225,7 +231,14 @@ class ReprojectionSwapper:
         fine = (luminance - blur(luminance, sigma))[raster.rows, raster.columns]
         return np.asarray(np.exp(FINE_MOST * np.tanh(fine / FINE_MOST) * skin)[:, None], dtype=np.float32)
 
-    def _look(self, rgb: FloatArray, positions: FloatArray, prepared: PreparedReprojection, height: float) -> _Seen:
+    def _look(
+        self,
+        rgb: FloatArray,
+        positions: FloatArray,
+        prepared: PreparedReprojection,
+        height: float,
+        front: FloatArray | None,
+    ) -> _Seen:
         """Light, skin and what lies in front, in UV."""
         atlas = self._atlas
         facing = atlas.at_texels(atlas.mesh.normals(positions))[:, 2]
@@ -235,7 +248,12 @@ class ReprojectionSwapper:
         shown = sample(blur(rgb, spread), atlas.at_texels(positions)[:, :2])
         # What skin looks like is known in Rec.709: the same plate must be read alike in any primaries.
         to_rec709 = np.linalg.inv(prepared.from_rec709).astype(np.float32)
-        fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas)
+        # What lies in front may have skin's colour, as a hand has: light is no more read there than make-up.
+        visible = np.ones(len(facing), np.float32)
+        if front is not None:
+            hidden = np.clip(2.0 * blur(front, spread + 0.004 * height), 0.0, 1.0)
+            visible -= sample(np.asarray(hidden, np.float32), atlas.at_texels(positions)[:, :2])
+        fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas, visible=visible)
         rims = spectacle_rims(fit, atlas, whole=True)
         if not self.options.match_light:
             flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
@@ -246,7 +264,9 @@ class ReprojectionSwapper:
         if self.options.makeup > 0.0:
             relative = atlas.picture(shown / np.maximum(fit.shade @ prepared.from_rec709.T, 1e-6))
             makeup = kept_makeup(relative, fit, rims, prepared.texture_small, atlas, share=self.options.makeup)
-        return _Seen(fit=fit, facing=atlas.picture(normals[:, 2]), rims=rims, light=light, makeup=makeup)
+            makeup = makeup * atlas.picture(visible)[..., None]
+        turned, there = atlas.picture(normals[:, 2]), atlas.picture(visible)
+        return _Seen(fit=fit, facing=turned, rims=rims, light=light, makeup=makeup, visible=there)
 
     def _light(
         self, shown: FloatArray, fit: SkinFit, facing: FloatArray, rims: FloatArray, prepared: PreparedReprojection
@@ -278,7 +298,7 @@ class ReprojectionSwapper:
         # `depth` is 1 at 0.48 face heights inside the mesh: the widest feather leaves a middle that is whole.
         soft_end = min(0.0075 + max(options.feather, 0.002) * 1.5 / 0.48, 0.75)
         border = smoothstep(atlas.regions["depth"], 0.0075, soft_end)
-        hair = self._hair(seen, row) if options.holdout_hair else np.zeros_like(border)
+        hair = self._hair(seen, row) * seen.visible if options.holdout_hair else np.zeros_like(border)
         coverage = prepared.coverage
         rims = np.clip(blur(grow(seen.rims, 0.010 * size), 0.006 * size) * 1.5, 0.0, 1.0)
         if options.holdout_glasses:
@@ -345,33 +365,6 @@ def _mended(rgb: FloatArray) -> FloatArray:
 def _burnt(over: FloatArray) -> FloatArray:
     """How surely light this far over skin's is a highlight, though it no longer looks like skin."""
     return smoothstep(over, 2.0, 4.0)
-
-
-def _opening(points: FloatArray, loops: tuple[str, ...], raster: Raster, softness: float) -> FloatArray:
-    """(k,) 1 inside loops of landmarks at a raster's pixels, soft at the edge."""
-    return _filled(points, loops, raster.shape, softness)[raster.rows, raster.columns]
-
-
-def _filled(points: FloatArray, loops: tuple[str, ...], shape: tuple[int, int], softness: float) -> FloatArray:
-    """Loops of landmarks filled in a picture, drawn four times as large, with soft edges."""
-    height, width = shape
-    out = np.zeros(shape, dtype=np.float32)
-    for name in loops:
-        corners = points[list(LOOPS[name]), :2]
-        pad = int(np.ceil(4.0 * softness)) + 2
-        left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - pad, 0)
-        right = min(int(np.ceil(corners[:, 0].max())) + pad + 1, width)
-        bottom = min(int(np.ceil(corners[:, 1].max())) + pad + 1, height)
-        if right <= left or bottom <= top:
-            continue
-        large = np.zeros(((bottom - top) * 4, (right - left) * 4), dtype=np.uint8)
-        drawn = (corners - np.array([left, top]) + 0.5) * 4.0 - 0.5
-        cv2.fillPoly(large, [np.round(drawn * 16.0).astype(np.int32)], 255, shift=4)
-        region = cv2.resize(large, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-        soft = blur(region.astype(np.float32) / 255.0, max(softness, 0.3))
-        window = out[top:bottom, left:right]
-        np.maximum(window, soft, out=window)
-    return out
 
 
 def _compose(crop: Crop, raster: Raster, swapped: FloatArray, alpha: FloatArray) -> Crop:
