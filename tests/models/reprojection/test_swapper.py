@@ -349,4 +349,4 @@ def test_a_hand_of_skin_s_colour_lends_no_light(
     untold = swapper.swap(replace(crop, rgb=hand), face, as_hopper)
     beside = (covered == 0.0) & (bare.alpha > 0.9)
     off, wrong = (np.abs(one.rgb - bare.rgb)[beside].mean() for one in (told, untold))
-    assert off < 0.5 * wrong
+    assert off < 0.75 * wrong
