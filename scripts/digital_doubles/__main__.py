@@ -32,7 +32,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="shots, people, or the word people")
     parser.add_argument("--views", nargs="+", metavar="VIEW", choices=sorted(VIEWS), help="only these of people")
     parser.add_argument("--out", type=Path, default=Path("build/doubles"), help="folder (build/doubles)")
-    parser.add_argument("--samples", type=int, default=10, help="samples a pixel, denoised (10)")
+    parser.add_argument("--samples", type=int, default=8, help="samples a pixel, denoised (8)")
     parser.add_argument("--size", type=float, default=1.0, metavar="FACTOR", help="factor on width and height (1)")
     parser.add_argument("--frames", type=int, default=0, metavar="N", help="only the first N frames of a shot")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="Blender's threads")

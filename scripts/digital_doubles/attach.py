@@ -45,7 +45,7 @@ def cast_points(
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """For (468, 2) pixels, the triangle of the nearest front-facing skin: corners (468, 3) and weights (468, 3).
 
-    `seen` (n, 3) are skin vertices as pixels and distance, `quads` those that may hold points. A point beside them takes
+    `seen` (n, 3) are skin vertices as pixels and distance, `quads` those that may hold points. One beside them takes
     the nearest.
     """
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.digital_doubles.person import Person, make_person
 
-__all__ = ["CAST", "person"]
+__all__ = ["CAST", "HAIR", "person"]
 
 CAST: Mapping[str, Mapping[str, Any]] = {
     "anna": {"seed": 4, "sex": 0.0, "ancestry": {"caucasian": 1.0}, "tone": "fair", "hair": "red", "iris": "green"},
@@ -33,6 +33,15 @@ CAST: Mapping[str, Mapping[str, Any]] = {
     "fay": {"seed": 1, "sex": 0.0, "ancestry": {"asian": 1.0}, "tone": "light", "hair": "black", "iris": "dark"},
 }
 """Name to `make_person`'s arguments."""
+HAIR: Mapping[str, str] = {
+    "anna": "long",
+    "ben": "crop",
+    "chike": "buzz",
+    "dina": "back",
+    "emre": "part",
+    "fay": "bob",
+}
+"""Name to one of `hair.STYLES`."""
 
 
 def person(name: str) -> Person:

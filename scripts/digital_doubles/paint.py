@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scripts.digital_doubles.mesh import FloatArray
 from scripts.digital_doubles.person import Colour, Person
 
-__all__ = ["EYE_SIZE", "SKIN_SIZE", "cylinder", "paint_eye", "paint_skin"]
+__all__ = ["AXIS", "EYE_SIZE", "SKIN_SIZE", "cylinder", "hairline", "paint_eye", "paint_skin"]
 
 Picture = NDArray[np.float32]
 
@@ -30,6 +30,20 @@ def cylinder(rest: FloatArray) -> FloatArray:
     """(n, 2) UV of points of the base mesh in head space; v up."""
     angle = np.arctan2(rest[:, 0], rest[:, 2] - AXIS)
     return np.stack([(angle + TURN) / (2 * TURN), (rest[:, 1] - LOW) / (HIGH - LOW)], 1)
+
+
+_HAIRLINE = (
+    (0.0, 0.070), (0.30, 0.072), (0.55, 0.066), (0.80, 0.048), (1.05, 0.032), (1.18, 0.000), (1.28, -0.020),
+    (1.42, -0.022), (1.52, 0.004), (1.62, 0.014), (1.85, 0.012), (2.00, -0.020), (2.20, -0.045), (2.60, -0.062),
+    (3.20, -0.066),
+)  # fmt: skip
+"""Angle about the head and y on the base mesh, where hair begins."""
+
+
+def hairline(angle: Any) -> FloatArray:
+    """Y on the base mesh above which hair grows, of the cylinder's angle (see `cylinder`)."""
+    table = np.array(_HAIRLINE)
+    return np.asarray(np.interp(np.abs(angle), table[:, 0], table[:, 1]), np.float64)
 
 
 def _pixels(angle: Any, y: Any) -> tuple[Any, Any]:
@@ -174,6 +188,10 @@ def paint_skin(*, person: Person, tone: Colour) -> Picture:
         area, dots = _beard(rng)
         cover = area * person.stubble * (0.16 + 0.62 * dots)
         albedo = albedo + cover[..., None] * (0.6 * hair + 0.06 * base - albedo)
+    if person.scalp:
+        angle, y = _grid()
+        under = person.scalp / (1 + np.exp(np.clip(-(y - hairline(angle) - 0.004) / 0.0028, -50, 50)))
+        albedo = albedo + under[..., None] * (0.8 * hair + 0.03 * base - albedo)
     brows = _brows(person, rng)[..., None]
     albedo = albedo + brows * (0.9 * hair - albedo)
     oil = 0.10 * _blob(0.0, 0.04, 0.045, 0.03) + 0.10 * _blob(0.0, -0.035, 0.016, 0.03)

@@ -117,6 +117,8 @@ class Person:
     """0..1, redness of cheeks and nose."""
     age: float
     """0 young to 1 old."""
+    scalp: float = 0.7
+    """0..1: how much the roots of the hair darken the scalp."""
 
 
 def make_person(

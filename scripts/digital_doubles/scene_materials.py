@@ -195,13 +195,18 @@ def _cloth(nodes: _Nodes, spec: Mapping[str, Any]) -> Any:
 
 
 def _strands(nodes: _Nodes, spec: Mapping[str, Any]) -> Any:
-    inputs: dict[str, Any] = {"Roughness": spec.get("roughness", 0.35)}
+    """Hair with Chiang's fibre shader, or `plain`: as cheap as skin, for lashes and props."""
+    rough = spec.get("roughness", 0.35)
+    colour = list(spec.get("color", (0.06, 0.035, 0.02)))
+    if spec.get("plain"):
+        shader = nodes.principled({"Base Color": colour, "Roughness": rough, "Specular IOR Level": 0.4})
+        return nodes.finish(shader, spec["mattes"])
     if "melanin" in spec:
-        node = nodes.add("ShaderNodeBsdfHairPrincipled", inputs, parametrization="MELANIN")
+        node = nodes.add("ShaderNodeBsdfHairPrincipled", {"Roughness": rough}, parametrization="MELANIN")
         node.inputs["Melanin"].default_value = float(spec["melanin"])
     else:
-        node = nodes.add("ShaderNodeBsdfHairPrincipled", inputs, parametrization="COLOR")
-        nodes.put(node.inputs["Color"], list(spec.get("color", (0.06, 0.035, 0.02))))
+        node = nodes.add("ShaderNodeBsdfHairPrincipled", {"Roughness": rough}, parametrization="COLOR")
+        nodes.put(node.inputs["Color"], colour)
     node.inputs["Random Roughness"].default_value = 0.1
     return nodes.finish(node.outputs["BSDF"], spec["mattes"])
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from scripts.digital_doubles.cast import person
-from scripts.digital_doubles.figure import Figure, Region
+from scripts.digital_doubles.cast import HAIR, person
+from scripts.digital_doubles.figure import Figure, Region, rotation
+from scripts.digital_doubles.hair import STYLES, grow_hair
 from scripts.digital_doubles.mesh import FloatArray
+from scripts.digital_doubles.props import cap, hand, microphone, spectacles
 from scripts.digital_doubles.stage import Actor, Light, Moment, Stage, View
 
 __all__ = ["SHOTS", "VIEWS", "Options", "Shot", "reference_stage"]
@@ -24,7 +26,7 @@ FIRST = 1001
 class Options:
     """What the command line may change of every picture."""
 
-    samples: int = 10
+    samples: int = 8
     scale: float = 1.0
     """Factor on width and height."""
     threads: int = 2
@@ -41,7 +43,7 @@ class Shot:
     """(performer, identity) of each face."""
     build: Callable[[Region, Options], Stage]
     occluders: Sequence[str] = ()
-    size: tuple[int, int] = (640, 480)
+    size: tuple[int, int] = (560, 480)
 
     def frame_list(self) -> list[tuple[str, float]]:
         """Label and time of each frame."""
@@ -97,7 +99,12 @@ GREEN_WALL: Mapping[str, Any] = {"color": (0.07, 0.10, 0.06), "color2": (0.16, 0
 def _actor(region: Region, performer: str, identity: str | None, act: Callable[[float], Moment], **more: Any) -> Actor:
     filmed = Figure(region=region, person=person(performer))
     worn = Figure(region=region, person=person(performer), identity=person(identity)) if identity else None
-    return Actor(figure=filmed, worn=worn, act=act, **more)
+    things = list(more.pop("things", ()))
+    style = more.pop("hair", HAIR[performer])
+    if style:
+        who = filmed.person
+        things.append(grow_hair(figure=filmed, style=STYLES[style], seed=who.seed, colour=who.hair))
+    return Actor(figure=filmed, worn=worn, act=act, things=things, **more)
 
 
 def _stage(options: Options, size: tuple[int, int], *, seed: int, **told: Any) -> Stage:
@@ -124,7 +131,7 @@ def _talk_act(time: float) -> Moment:
 
 
 def _talk(region: Region, options: Options) -> Stage:
-    return _stage(options, (640, 480), seed=101, actors=[_actor(region, "ben", "emre", _talk_act)])
+    return _stage(options, (560, 480), seed=101, actors=[_actor(region, "ben", "emre", _talk_act)])
 
 
 def _turn_act(time: float) -> Moment:
@@ -137,7 +144,7 @@ def _turn_act(time: float) -> Moment:
 
 def _turn(region: Region, options: Options) -> Stage:
     actors = [_actor(region, "dina", "anna", _turn_act, shirt=(0.22, 0.08, 0.07))]
-    return _stage(options, (640, 480), seed=102, actors=actors, lights=lambda _time: SIDE, wall=GREEN_WALL)
+    return _stage(options, (560, 480), seed=102, actors=actors, lights=lambda _time: SIDE, wall=GREEN_WALL)
 
 
 def _calm_act(time: float) -> Moment:
@@ -158,7 +165,107 @@ def _light(region: Region, options: Options) -> Stage:
         )
 
     actors = [_actor(region, "chike", "ben", _calm_act, shirt=(0.35, 0.33, 0.30))]
-    return _stage(options, (640, 480), seed=106, actors=actors, lights=lights)
+    return _stage(options, (560, 480), seed=106, actors=actors, lights=lights)
+
+
+def _pass(frames: int, *knots: tuple[float, tuple[float, float, float], tuple[float, float, float]]) -> FloatArray:
+    """(frames, 4, 4) poses through knots of (frame, place, rotation vector in degrees)."""
+    poses = np.zeros((frames, 4, 4))
+    for frame in range(frames):
+        place = [smooth(float(frame), *((t, p[k]) for t, p, _ in knots)) for k in range(3)]
+        turn = [smooth(float(frame), *((t, r[k]) for t, _, r in knots)) for k in range(3)]
+        poses[frame] = np.eye(4)
+        poses[frame, :3, :3] = rotation(np.radians(np.array(turn)))
+        poses[frame, :3, 3] = place
+    return poses
+
+
+def _hand(region: Region, options: Options) -> Stage:
+    """A hand from the left, across the face and away; then a microphone from the right, to the mouth."""
+    frames = 16
+    body = Figure(region=region, person=person("anna"))
+    hand_poses = _pass(
+        frames,
+        (0.0, (-0.20, -0.24, 0.10), (0.0, 10.0, -20.0)),
+        (4.0, (-0.035, -0.13, 0.115), (5.0, 5.0, -28.0)),
+        (8.0, (0.20, -0.20, 0.11), (0.0, -10.0, -50.0)),
+        (11.0, (0.42, -0.36, 0.11), (0.0, -20.0, -70.0)),
+    )
+    mic_poses = _pass(
+        frames,
+        (6.0, (0.16, -0.36, 0.12), (35.0, 0.0, 25.0)),
+        (12.0, (0.012, -0.105, 0.095), (42.0, 0.0, 18.0)),
+        (15.0, (0.006, -0.100, 0.090), (42.0, 0.0, 16.0)),
+    )
+    tone = body.person.tone
+    props = [
+        hand(anatomy=region.anatomy, vertices=body.neutral, tone=tone, poses=hand_poses),
+        *microphone(poses=mic_poses),
+    ]
+    actors = [_actor(region, "anna", "fay", _talk_act, shirt=(0.06, 0.16, 0.15))]
+    return _stage(options, (560, 480), seed=103, actors=actors, props=props, wall=GREEN_WALL)
+
+
+def _laugh_act(time: float) -> Moment:
+    t = time / 24.0
+    laugh = smooth(time, (0.0, 0.25), (4.0, 0.9), (9.0, 1.0), (11.0, 0.8))
+    shake = 0.06 * float(np.sin(2 * np.pi * 4.5 * t)) * laugh
+    weights = {"jawOpen": 0.42 * laugh + shake} | both("mouthSmile", 0.8 * laugh) | both("cheekSquint", 0.6 * laugh)
+    weights |= both("mouthUpperUp", 0.35 * laugh) | both("eyeSquint", 0.45 * laugh) | both("browOuterUp", 0.2 * laugh)
+    motion = np.array([-7.0 * laugh, 8.0 - 5.0 * t, 4.0 * laugh, 0.0, 0.003 * np.sin(2 * np.pi * 4.5 * t) * laugh, 0.0])
+    return Moment(weights=weights, motion=motion)
+
+
+def _spectacles(region: Region, options: Options) -> Stage:
+    head = Figure(region=region, person=person("emre")).head_shape()
+    things = [*spectacles(head=head), *cap(head=head)]
+    actors = [_actor(region, "emre", "ben", _laugh_act, things=things, hair="buzz", shirt=(0.30, 0.12, 0.05))]
+    return _stage(options, (560, 480), seed=104, actors=actors)
+
+
+def _studio_sky() -> FloatArray:
+    """(128, 256, 3) latlong radiance: two soft windows, a warm lamp, a dim room."""
+    v, u = np.meshgrid((np.arange(128) + 0.5) / 128, (np.arange(256) + 0.5) / 256, indexing="ij")
+    sky = np.array([0.10, 0.11, 0.13]) * (1.15 - v[..., None]) + 0.05
+
+    def window(at: tuple[float, float], size: tuple[float, float], colour: Sequence[float]) -> FloatArray:
+        x = np.abs((u - at[0] + 0.5) % 1.0 - 0.5) / size[0]
+        y = np.abs(v - at[1]) / size[1]
+        inside = 1 / (1 + np.exp(np.clip((np.maximum(x, y) - 1) * 14, -60, 60)))
+        return np.asarray(inside[..., None] * np.asarray(colour, np.float64), np.float64)
+
+    sky = (
+        sky + window((0.33, 0.36), (0.055, 0.13), (7.5, 8.2, 9.0)) + window((0.60, 0.40), (0.05, 0.10), (2.4, 2.5, 2.7))
+    )
+    return np.asarray(sky + window((0.80, 0.33), (0.02, 0.03), (22.0, 14.0, 8.0)), np.float64)
+
+
+def _two(region: Region, options: Options) -> Stage:
+    def root(x: float, z: float, yaw: float) -> FloatArray:
+        pose = np.eye(4)
+        pose[:3, :3] = rotation(np.radians(np.array([0.0, yaw, 0.0])))
+        pose[:3, 3] = (x, 0.0, z)
+        return pose
+
+    def listen(time: float) -> Moment:
+        t = time / 24.0
+        blink = smooth(time, (7.0, 0.0), (8.5, 1.0), (11.0, 0.0))
+        weights = both("mouthSmile", 0.35) | both("eyeBlink", blink) | {"jawOpen": 0.03}
+        return Moment(weights=weights, motion=np.array([3.0 * np.sin(4 * t), -6.0, -2.0, 0.0, 0.0, 0.0]))
+
+    actors = [
+        _actor(region, "fay", "dina", _talk_act, root=root(0.0, 0.0, 14.0), shirt=(0.45, 0.42, 0.36)),
+        _actor(region, "ben", "chike", listen, root=root(0.33, -0.05, -16.0), shirt=(0.05, 0.06, 0.10)),
+    ]
+
+    def view(time: float) -> View:
+        x = -0.16 + 0.045 * time
+        return looking(
+            eye=(x, 0.02 + 0.004 * time, 1.45), target=(0.14 + 0.012 * time, -0.03, 0.0), field=15.5, roll=0.3 * time
+        )
+
+    world = {"color": (1.0, 1.0, 1.0), "strength": 0.9, "picture": _studio_sky()}
+    return _stage(options, (880, 480), seed=105, actors=actors, view=view, world=world, lights=lambda _time: ())
 
 
 SHOTS: Mapping[str, Shot] = {
@@ -166,7 +273,24 @@ SHOTS: Mapping[str, Shot] = {
     for shot in (
         Shot("talk", "frontal, talks and blinks; soft key", 12, (("ben", "emre"),), _talk),
         Shot("turn", "the head turns from -60 to 60 degrees under a side key", 17, (("dina", "anna"),), _turn),
+        Shot(
+            "hand",
+            "a hand passes in front of the face, then a microphone",
+            16,
+            (("anna", "fay"),),
+            _hand,
+            ("hand", "microphone"),
+        ),
+        Shot(
+            "spectacles",
+            "laughs in spectacles and a cap",
+            12,
+            (("emre", "ben"),),
+            _spectacles,
+            ("spectacles", "cap"),
+        ),
         Shot("light", "the key sweeps from left to right", 12, (("chike", "ben"),), _light),
+        Shot("two", "two performers, a room's light, a moving camera", 12, (("fay", "dina"), ("ben", "chike")), _two),
     )
 }
 
@@ -193,7 +317,7 @@ VIEWS: Mapping[str, Reference] = {
 
 
 def reference_stage(*, region: Region, name: str, view: str, options: Options) -> Stage:
-    """A picture of a person of the cast, 640 x 640 with the head about 430 pixels high."""
+    """A picture of a person of the cast, 512 x 512 with the head about 340 pixels high."""
     wanted = VIEWS[view]
     motion = np.array([wanted.pitch, wanted.yaw, 0.0, 0.0, 0.0, 0.0])
     moment = Moment(weights=dict(wanted.weights), motion=motion)
@@ -203,7 +327,7 @@ def reference_stage(*, region: Region, name: str, view: str, options: Options) -
         return looking(eye=(0.0, -0.01, 1.3), target=(0.0, -0.01, 0.0), field=14.5)
 
     return _stage(
-        options, (640, 640), seed=500 + sorted(VIEWS).index(view), actors=[actor], view=camera,
+        options, (512, 512), seed=500 + sorted(VIEWS).index(view), actors=[actor], view=camera,
         lights=lambda _time: wanted.lights,
     )  # fmt: skip
 
