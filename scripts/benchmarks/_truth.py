@@ -223,14 +223,15 @@ def _see(
 def _landmarks(
     seen: Mapping[str, SeenFace], points: FloatArray, true_points: FloatArray, height: float, found: dict[str, Numbers]
 ) -> dict[str, FloatArray]:
-    """Landmarks found against the true ones; returns how far each is off, in % of face height."""
+    """Landmarks found against the true swap's; returns how far each is off its own picture's, in % of face height."""
     drift = {}
     for name, wanted in (("plate", points), ("swap", true_points), ("true", true_points)):
         landmarks = seen[name].landmarks
         if landmarks is None:
             continue
         drift[name] = np.asarray(100.0 / height * (landmarks.points[:468, :2] - wanted), dtype=np.float32)
-        found[name]["true_landmark_error_percent"] = float(np.linalg.norm(drift[name], axis=1).mean())
+        away = np.linalg.norm(landmarks.points[:468, :2] - true_points, axis=1)
+        found[name]["true_landmark_error_percent"] = float(100.0 / height * away.mean())
     return drift
 
 
