@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,9 +64,8 @@ def spectacles(*, head: HeadShape, color: Colour = (0.015, 0.012, 0.010)) -> lis
     nose = np.stack([0.0095 * span, 0.003 + 0.004 * (1 - span**2), plane + 0.002 * (1 - span**2)], 1)
     rims.append(tube(path=nose, radius=0.0016, sides=8))
     vertices, faces = merged(*rims)
-    frame = Mesh(
-        "spectacles", vertices, faces, material={"color": color, "roughness": 0.25, "coat": 0.6}, part="spectacles"
-    )
+    horn = {"color": color, "roughness": 0.25, "coat": 0.6}
+    frame = Mesh("spectacles", vertices, faces, material=horn, part="spectacles")
     return [frame, *lenses]
 
 
@@ -85,7 +86,7 @@ def cap(*, head: HeadShape, color: Colour = (0.05, 0.09, 0.20)) -> list[Mesh]:
     radius[1:-1] = (radius[:-2] + 2 * radius[1:-1] + radius[2:]) / 4
     radius = (np.roll(radius, 1, 1) + 2 * radius + np.roll(radius, -1, 1)) / 4
     shell = centre + direction * radius.reshape(-1, 1)
-    top = shell[-sides:].mean(0, keepdims=True) + (0, 0.002, 0)
+    top = shell[-sides:].mean(0, keepdims=True) + np.array([0, 0.002, 0])
     faces: Faces = []
     for r in range(rings - 1):
         here, there = r * sides, (r + 1) * sides
@@ -94,7 +95,7 @@ def cap(*, head: HeadShape, color: Colour = (0.05, 0.09, 0.20)) -> list[Mesh]:
     faces += [(last + k, last + (k + 1) % sides, len(shell)) for k in range(sides)]
     cloth = {"color": color, "roughness": 0.9, "sheen": 0.3, "noise": 0.25, "noise_scale": 900.0, "bump": 0.0004}
     crown = Mesh("cap", np.concatenate([shell, top]), faces, material=cloth, part="cap", subdivisions=1)
-    front = [k for k in range(-11, 12)]
+    front = list(range(-11, 12))
     rim = shell[[k % sides for k in front]]
     across = np.linspace(-1, 1, len(front))
     rows = 7
@@ -117,7 +118,7 @@ def cap(*, head: HeadShape, color: Colour = (0.05, 0.09, 0.20)) -> list[Mesh]:
             visor += [(a, a + n, a + n + 1, a + 1), (count + a + 1, count + a + n + 1, count + a + n, count + a)]
     edge = [r * n for r in range(rows)] + [(rows - 1) * n + k for k in range(1, n)]
     edge += [r * n + n - 1 for r in range(rows - 2, -1, -1)]
-    visor += [(a, count + a, count + b, b) for a, b in zip(edge[:-1], edge[1:], strict=True)]
+    visor += [(a, count + a, count + b, b) for a, b in pairwise(edge)]
     return [crown, Mesh("visor", both, visor, material=cloth, part="cap", subdivisions=1)]
 
 
