@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -169,7 +170,8 @@ class _BadPackError(Exception):
 def _read(where: Path) -> bytes:
     try:
         with where.open("rb") as file:
-            content = file.read(MAX_PACK_BYTES + 1)
+            # Only what is there: a buffer for the most that may be there takes a GiB of address space.
+            content = file.read(min(os.fstat(file.fileno()).st_size, MAX_PACK_BYTES) + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingInputError("there is no such identity pack", where=where, mend=_MEND) from error
     except (OSError, ValueError) as error:
