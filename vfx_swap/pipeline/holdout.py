@@ -54,10 +54,15 @@ def front_in_plate(
         laid = _laid(covered, front, window)
     else:
         laid = _laid(cv2.GaussianBlur(covered, (0, 0), 0.5 / front.step), front, window)
-    if not (laid > LEAST).any():
+    seen = laid > LEAST
+    if not seen.any():
         return None
     if front.step > COARSE:
-        laid = _drawn_to_edges(laid, rgb, radius=max(2, round(REACH * front.step)))
+        radius = max(2, round(REACH * front.step))
+        at = _around(seen, 4 * radius)
+        drawn = np.zeros_like(laid)
+        drawn[at] = _drawn_to_edges(laid[at], rgb[at], radius=radius)
+        laid = drawn
     return np.asarray(np.where(laid > LEAST, np.clip(laid, 0.0, 1.0), 0.0), dtype=np.float32)
 
 
@@ -77,6 +82,15 @@ def _laid(covered: FloatArray, front: Front, window: Window) -> FloatArray:
     size = (window.width, window.height)
     laid = cv2.warpAffine(covered, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(laid, dtype=np.float32)
+
+
+def _around(seen: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of what is seen, and the pixels around it that are changed, or read for a change."""
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
+    )
 
 
 def _drawn_to_edges(matte: FloatArray, rgb: FloatArray, *, radius: int) -> FloatArray:
