@@ -82,7 +82,7 @@ def run_blender(
             said.append(line)
             del said[:-KEPT_LINES]
             name = line.removeprefix("wrote ")
-            if name != line and name in left:
+            if name != line and name in left and (folder / f"{name}.exr").is_file():
                 left.remove(name)
                 if wrote is not None:
                     wrote(name)
@@ -95,11 +95,8 @@ def run_blender(
         reader.join(timeout=5)
         if process.stdout is not None:
             process.stdout.close()
-    missing = [name for name in expected if name in left or not (folder / f"{name}.exr").is_file()]
     if status or left:
-        raise _failed(
-            f"Blender ended with status {status} and {len(missing)} of {len(expected)} pictures missing", said
-        )
+        raise _failed(f"Blender ended with status {status} and {len(left)} of {len(expected)} pictures missing", said)
 
 
 def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
