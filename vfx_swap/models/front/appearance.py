@@ -49,7 +49,9 @@ class Appearance:
     spread: FloatArray
     """(size, size, 3) robust spread over the views, never below `LEAST`."""
     known: FloatArray
-    """(size, size) 0 to 1: how well the views show it."""
+    """(size, size) 0 to 1: how far what most views agree on is the face, and not what lies in front in some."""
+    shown: FloatArray
+    """(size, size) 0 to 1: where any view shows it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +141,8 @@ def learn(views: Sequence[FaceView], trusts: Sequence[FloatArray], atlas: Atlas)
     size = atlas.size
     least = np.asarray(LEAST, np.float32) + _acting(atlas)[..., None] * np.asarray(FEATURES, np.float32)
     shape = (size, size, CHANNELS)
-    found = Appearance(np.zeros(shape, np.float32), least, np.ones((size, size), np.float32))
+    every = np.ones((size, size), np.float32)
+    found = Appearance(np.zeros(shape, np.float32), least, known=every, shown=every)
     for _ in range(2):
         stack = np.full((len(views), *shape), np.nan, dtype=np.float32)
         for row, (view, trust) in enumerate(zip(views, trusts, strict=True)):
@@ -152,6 +155,7 @@ def learn(views: Sequence[FaceView], trusts: Sequence[FloatArray], atlas: Atlas)
             face=np.nan_to_num(face).astype(np.float32),
             spread=np.maximum(np.nan_to_num(spread), least).astype(np.float32),
             known=np.clip((seen - FEWEST + 1.0) / 3.0, 0.0, 1.0).astype(np.float32),
+            shown=np.minimum(seen, 1.0).astype(np.float32),
         )
     return found
 

@@ -74,22 +74,22 @@ def shows_rims(rgb: FloatArray, positions: FloatArray, atlas: Atlas) -> bool:
     return bool(spectacle_rims(fit_skin(shown, normals, facing, atlas), atlas, whole=True).any())
 
 
-def design(face: FloatArray, known: FloatArray, atlas: Atlas) -> Spectacles | None:
+def design(face: FloatArray, shown: FloatArray, atlas: Atlas) -> Spectacles | None:
     """Where the rims run on a face that is known to wear spectacles.
 
     Args:
         face: (any, any) log luminance of the face in UV, light taken out, as most views show it.
-        known: of the same shape, 0 to 1.
+        shown: of the same shape, 0 to 1: where any view shows it.
         atlas: of the face mesh.
     """
     size = atlas.size
-    face, known = (cv2.resize(one, (size, size), interpolation=cv2.INTER_CUBIC) for one in (face, known))
+    face, shown = (cv2.resize(one, (size, size), interpolation=cv2.INTER_CUBIC) for one in (face, shown))
     found: list[tuple[float, Spectacles]] = []
-    filled = np.where(known > 0.1, face, 0.0).astype(np.float32)
+    filled = np.where(shown > 0.5, face, 0.0).astype(np.float32)
     worth = 1.0 - (1.0 - BROW) * np.clip(blur(atlas.regions["brows"], 0.004 * size) * 2.0, 0.0, 1.0)
     worth = worth * (1.0 - smoothstep(blur(atlas.regions["eyes"], 0.006 * size), 0.2, 0.6))
     for sign, width in product((1.0, -1.0), WIDTHS):
-        gain = np.asarray(np.clip(sign * ridge(filled, width * size), 0.0, 0.8) * worth * known, np.float32)
+        gain = np.asarray(np.clip(sign * ridge(filled, width * size), 0.0, 0.8) * worth * np.clip(shown, 0.0, 1.0), np.float32)
         rims, mean = _rims(gain, atlas)
         lines = [Line(rim, closed=True) for rim in rims]
         lines += _between(gain, rims, atlas, least=ARM * mean)
