@@ -37,6 +37,9 @@ TILTED = 50.0
 """A face that leans more than this many degrees in the picture looked at is looked for in a turned one."""
 OVERLAP = 0.4
 """Boxes that overlap more (intersection over union) are one face."""
+LARGE_FACE, SURE, CLOSE_LOOK = 160.0, 0.75, 0.4
+"""Height in pixels of the first look from which a face is large, the score under which it is looked at again, and at
+which size. Heads turned by 45 degrees score 0.54 to 0.59 at 420 pixels, and 0.86 to 0.90 at 150."""
 INSIDE = 0.75
 """A box of which this share lies in another is the same face, seen at another scale."""
 _CELL = 4
@@ -55,7 +58,9 @@ class CenterFaceDetector:
 
         The picture is first looked at with its long side at 640 pixels; looks turned by quarter turns follow
         where no face is certain or one leans. A second look at up to 1600 pixels follows where nothing was
-        found or a face is small. So a small head that hangs upside down beside an upright one may be missed.
+        found or a face is small, and one at less than half the size where a face fills the picture and is not
+        certain: a turned head that large is boxed badly. So a small head that hangs upside down beside an upright one
+        may be missed.
         """
         rgb = image.rgb
         long_side = max(rgb.shape[:2])
@@ -68,6 +73,10 @@ class CenterFaceDetector:
             second = self._look_at_scale(rgb, scale=second_scale, all_turns=leaning, may_turn=leaning)
             large = [face for face in found if face.height * first_scale >= SMALL_FACE]
             found = _add_others(keep_best([*large, *second]), small)
+        doubtful = [face for face in found if face.score < SURE and face.height * first_scale > LARGE_FACE]
+        if doubtful or not found:
+            third = self._look_at_scale(rgb, scale=CLOSE_LOOK * first_scale, all_turns=False, may_turn=False)
+            found = keep_best([*found, *third])
         return found
 
     def _look_at_scale(

@@ -19,9 +19,9 @@ from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, sample_pyramid, texels_per_pixel
 from vfx_swap.geometry.raster import Raster, rasterise
 from vfx_swap.geometry.sample import sample
-from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas
+from vfx_swap.models.reprojection.carried import Worn, finer_detail, highlights
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
 from vfx_swap.models.reprojection.makeup import kept_makeup
 from vfx_swap.models.reprojection.openings import EYES, eye_gain, opening
@@ -41,14 +41,8 @@ RESIDUAL_SIGMA = 0.10
 """Blur of the light that the harmonic fit leaves over, as a fraction of the UV side (0.12 face heights)."""
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
 """How much of it is put on, and its bound in log."""
-FINEST = 0.6
-"""Standard deviation, in pixels of a photograph, under which it holds no detail."""
-FINE_MOST = 0.15
-"""Bound, in log luminance, on the plate's detail that is carried over."""
 HAIR_HANGS = 0.1
 """Share of hair over which it hangs together."""
-HIGHLIGHT_FROM = 1.5
-"""Luminance over the fitted light above which the plate's skin is taken to show a highlight."""
 
 
 @dataclass(frozen=True)
@@ -179,33 +173,34 @@ class ReprojectionSwapper:
         read_at = follow_gaze(points, raster, uv, prepared.eyes, lids)
         footprint = texels_per_pixel(shape, atlas.mesh, size=prepared.texture.size)[:, None]
         footprint = raster.interpolate(footprint, atlas.mesh.triangles)[:, 0]
-        light = sample(seen.light, atlas.lookup(uv))
+        at_light = atlas.lookup(uv)
+        light = sample(seen.light, at_light)
         swapped = sample_pyramid(prepared.texture, read_at, footprint) * light
 
         if self.options.match_light:
             gain = eye_gain(clean, own, swapped, points, raster, height=height)
             swapped *= (1.0 + (gain - 1.0) * lids)[:, None]
 
-        # What the plate shows lies where the performer's own proportions have it.
-        at_plate = atlas.lookup(uv if points is own else self._own_uv(positions, raster, uv))
-        if seen.makeup is not None:
-            swapped *= np.exp(sample(seen.makeup, at_plate))
-        # A glint on a frame is no highlight of skin.
-        skin = sample(atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size)), at_plate)
-        swapped *= self._finer_detail(
-            clean, raster, skin * (1.0 - sample(atlas.regions["guard"], at_plate)), prepared, height
+        # What is the performer's moves with the skin it lies on; the matte stays with the plate's pixels.
+        worn = Worn(
+            clean, raster, None if points is own else raster.interpolate(positions[:, :2], atlas.mesh.triangles)
         )
+        if seen.makeup is not None:
+            swapped *= np.exp(sample(seen.makeup, at_light))
+        # A glint on a frame is no highlight of skin.
+        skin = sample(atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size)), at_light)
+        bare = skin * (1.0 - sample(atlas.regions["guard"], at_light))
+        swapped *= finer_detail(worn, bare, photographed_pixels=prepared.photographed_pixels, height=height)
         if self.options.match_light:
-            swapped += self._highlights(clean, raster, light, skin, height)
+            swapped += highlights(worn, light, skin, height=height)
+        alpha = sample(alpha_uv, at_light if points is own else atlas.lookup(self._own_uv(positions, raster, uv)))
         # Teeth, tongue and darkness stay the plate's, and move with the lips.
         mouth = opening(points, ("mouth",), raster, 0.005 * height)
-        alpha = sample(alpha_uv, at_plate)
         if points is own:
             alpha = alpha * (1.0 - mouth)
         else:
             inside = np.flatnonzero(mouth > 0.0)
-            at_own = raster.interpolate(positions[:, :2], atlas.mesh.triangles)[inside]
-            swapped[inside] += mouth[inside, None] * (sample(clean, at_own, cubic=True) - swapped[inside])
+            swapped[inside] += mouth[inside, None] * (worn.sharp(inside) - swapped[inside])
         return _compose(crop, raster, swapped, np.asarray(alpha, dtype=np.float32))
 
     def _own_uv(self, positions: FloatArray, raster: Raster, uv: FloatArray) -> FloatArray:
@@ -216,20 +211,6 @@ class ReprojectionSwapper:
         whole[own.rows, own.columns] = own.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
         there = whole[raster.rows, raster.columns]
         return np.where(np.isnan(there), uv, there)
-
-    def _finer_detail(
-        self, rgb: FloatArray, raster: Raster, skin: FloatArray, prepared: PreparedReprojection, height: float
-    ) -> FloatArray:
-        """(k, 1) the plate's pores where its face is larger than the identity's photographs show it.
-
-        Only detail finer than the photographs hold: it has no likeness, and without it skin looks like wax.
-        """
-        sigma = FINEST * height / max(prepared.photographed_pixels, 1.0)
-        if sigma < 0.5:
-            return np.ones((len(raster.rows), 1), dtype=np.float32)
-        luminance = np.log(np.maximum(rgb @ np.asarray(LUMA, dtype=np.float32), 1e-4))
-        fine = (luminance - blur(luminance, sigma))[raster.rows, raster.columns]
-        return np.asarray(np.exp(FINE_MOST * np.tanh(fine / FINE_MOST) * skin)[:, None], dtype=np.float32)
 
     def _look(
         self,
@@ -307,6 +288,11 @@ class ReprojectionSwapper:
             front = hair * (1.0 - rims)
             coverage = np.maximum(coverage, rims * smoothstep(atlas.regions["edge"], 0.03, 0.3))
             border = np.maximum(border, rims * smoothstep(atlas.regions["edge"], 0.0, 0.2))
+        # A brow that runs out into the soft edge would leave its tip standing.
+        tips = grow(atlas.regions["brows"], 0.05 * size) * (1.0 - np.clip(4.0 * hair, 0.0, 1.0))
+        tips = tips * (1.0 - smoothstep(atlas.picture(seen.fit.skin), 0.3, 0.7))
+        tips = np.clip(1.5 * blur(grow(np.asarray(tips, np.float32), 0.008 * size), 0.006 * size), 0.0, 1.0)
+        border = np.maximum(border, tips * smoothstep(atlas.regions["edge"], 0.0, 0.2))
         turned = smoothstep(seen.facing, 0.05, 0.3)
         return np.asarray(border * coverage * turned * (1.0 - front), dtype=np.float32)
 
@@ -321,25 +307,9 @@ class ReprojectionSwapper:
         hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
         hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
         _, labels = cv2.connectedComponents((hair > HAIR_HANGS).astype(np.uint8))
-        hanging = np.unique(labels[atlas.regions["edge"] < 0.15])
+        hanging = np.unique(labels[atlas.regions["edge"] < 0.06])
         hangs = np.isin(labels, hanging[hanging > 0]).astype(np.float32)
         return np.asarray(hair * np.clip(blur(grow(hangs, 0.008 * size), 0.004 * size), 0.0, 1.0), dtype=np.float32)
-
-    def _highlights(
-        self, rgb: FloatArray, raster: Raster, light: FloatArray, skin: FloatArray, height: float
-    ) -> FloatArray:
-        """(k, 3) the plate's own speculars: what stands over its fitted light, on and around skin."""
-        weights = np.asarray(LUMA, dtype=np.float32)
-        plate = blur(rgb, 0.004 * height)[raster.rows, raster.columns]
-        bright = plate @ weights
-        expected = np.maximum(light @ weights, 1e-6)
-        over = np.maximum(bright - HIGHLIGHT_FROM * expected, 0.0)
-        # The highlight's colour is the plate's minus the skin under it.
-        colour = np.maximum(plate - light, 0.0)
-        colour /= np.maximum(colour @ weights, 1e-6)[:, None]
-        return np.asarray(
-            colour * (over * np.maximum(skin, _burnt(bright / expected) * (skin > 0.0)))[:, None], np.float32
-        )
 
 
 def _mended(rgb: FloatArray) -> FloatArray:
@@ -360,11 +330,6 @@ def _mended(rgb: FloatArray) -> FloatArray:
         clean[found] = total[found] / share[found][:, None]
         good = good | found
     return np.asarray(clean, dtype=np.float32)
-
-
-def _burnt(over: FloatArray) -> FloatArray:
-    """How surely light this far over skin's is a highlight, though it no longer looks like skin."""
-    return smoothstep(over, 2.0, 4.0)
 
 
 def _compose(crop: Crop, raster: Raster, swapped: FloatArray, alpha: FloatArray) -> Crop:

@@ -32,6 +32,8 @@ NORMAL_ROUNDS = 30
 """Smoothing of the normals that light is fitted to."""
 HIGHLIGHT_COLOUR = (0.0, 0.3)
 """Log luminance over mean skin between which a texel's colour gives way to mean skin's."""
+DARK_SKIN, DARK_IRIS = (-1.6, -0.5), (-3.2, -2.2)
+"""Log luminance over mean skin between which colour comes in: skin, and eyes, whose irises are dark and have colour."""
 BEHIND_LENS = 0.4
 """How far the performer's eyes are kept where the reference shows the identity's behind lenses."""
 FACING = (0.33, 0.58)
@@ -238,7 +240,8 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
     colour = logs - (logs @ np.asarray(LUMA, np.float32))[..., None]
     # In the dark of lashes and folds colour is noise; in highlights it is the lamp's, not the skin's.
     skin_only = 1.0 - np.clip(2.0 * atlas.regions["eyes"], 0.0, 1.0)
-    colour *= smoothstep(luminance, -1.6, -0.5)[..., None]
+    dark = smoothstep(luminance, *DARK_SKIN) * skin_only + smoothstep(luminance, *DARK_IRIS) * (1.0 - skin_only)
+    colour *= dark[..., None]
     colour *= (1.0 - smoothstep(luminance, *HIGHLIGHT_COLOUR) * skin_only)[..., None]
     features = np.clip(atlas.regions["lips"] + atlas.regions["eyes"], 0.0, 1.0)[..., None]
     smooth = _masked_blur(colour, trust, 0.01 * size)
