@@ -292,13 +292,12 @@ def _compare(a: _Samples, b: _Samples, pairs: Pairs) -> None:
         found = flicker(samples, face_height_pixels=a.height)
         if found is not None:
             pairs.add(name, key, found.swap_stops)
-            if name != "true":
-                return
-            pairs.add("plate", key, found.plate_stops)
+            if name == "swap":
+                pairs.add("plate", key, found.plate_stops)
 
     shake("flicker_stops", "swap", (a.plate, a.swap), (b.plate, b.swap))
     shake("flicker_stops", "true", (a.plate, a.true), (b.plate, b.true))
-    shake("true_flicker_stops", "swap", (a.plate, a.swap - a.true), (b.plate, b.swap - b.true))
+    shake("true_flicker_stops", "swap", (a.plate - a.true, a.swap - a.true), (b.plate - b.true, b.swap - b.true))
     for name in ("plate", "swap", "true"):
         if name in a.drift and name in b.drift:
             tremble = float(np.linalg.norm(b.drift[name] - a.drift[name], axis=1).mean())

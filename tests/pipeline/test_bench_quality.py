@@ -146,6 +146,7 @@ def test_the_true_swap_scores_nought_and_the_plate_one(root: Path, tmp_path: Pat
     assert nothing.swap["true_error_worst_ratio"] == 1.0
     assert nothing.swap["true_error_stops"] == nothing.plate["true_error_stops"]
     assert nothing.swap["flicker_ratio"] == 1.0
+    assert nothing.swap["true_flicker_stops"] == nothing.plate["true_flicker_stops"] > 0.0
     assert nothing.swap["distance_to_performer"] == 0.0
 
 
