@@ -14,6 +14,7 @@ from scripts.digital_doubles.anatomy import Anatomy, assets_folder
 from scripts.digital_doubles.blender import BlenderError, blender_python
 from scripts.digital_doubles.cast import CAST
 from scripts.digital_doubles.figure import Region
+from scripts.digital_doubles.golden import GOLDEN_FRAMES, GOLDEN_VIEWS, write_golden
 from scripts.digital_doubles.pictures import read_channels, write_png
 from scripts.digital_doubles.render import Plan, draw, shot_truth, write_text
 from scripts.digital_doubles.shots import SHOTS, VIEWS, Options, Shot, reference_stage
@@ -32,6 +33,12 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="shots, people, or the word people")
     parser.add_argument("--views", nargs="+", metavar="VIEW", choices=sorted(VIEWS), help="only these of people")
     parser.add_argument("--out", type=Path, default=Path("build/doubles"), help="folder (build/doubles)")
+    parser.add_argument(
+        "--golden",
+        type=Path,
+        metavar="DIR",
+        help="only what tests/golden/doubles holds, and its half-size samples in DIR",
+    )
     parser.add_argument("--samples", type=int, default=8, help="samples a pixel, denoised (8)")
     parser.add_argument("--size", type=float, default=1.0, metavar="FACTOR", help="factor on width and height (1)")
     parser.add_argument("--frames", type=int, default=0, metavar="N", help="only the first N frames of a shot")
@@ -53,7 +60,7 @@ def main(given: list[str] | None = None) -> int:
             print(f"{shot.name}: {shot.about} ({shot.frames} frames; {casting})")
         print(f"people: {', '.join(CAST)} ({', '.join(VIEWS)})")
         return 0
-    wanted = args.only or [*CAST, *SHOTS]
+    wanted = args.only or ([*GOLDEN_VIEWS, *GOLDEN_FRAMES] if args.golden else [*CAST, *SHOTS])
     wanted = [name for one in wanted for name in (CAST if one == "people" else [one])]
     unknown = [name for name in wanted if name not in CAST and name not in SHOTS]
     if unknown:
@@ -68,6 +75,9 @@ def main(given: list[str] | None = None) -> int:
                 _person(region, name, args, options)
             else:
                 _shot(region, SHOTS[name], args, options)
+        if args.golden:
+            written = write_golden(drawn=args.out, out=args.golden)
+            _tell(f"{args.golden}: {len(written)} pictures")
     except (BlenderError, FileNotFoundError, OSError) as problem:
         print(f"doubles: {problem}", file=sys.stderr)
         return 4
