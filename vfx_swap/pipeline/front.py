@@ -204,7 +204,7 @@ def _worn(some: Sequence[_Piece], pieces: _Pieces, face: Appearance, atlas: Atla
     votes = [shows_rims(pieces.picture(piece), _positions(piece, atlas), atlas) for piece in asked]
     if 2 * sum(votes) <= len(votes):
         return None
-    return design(face.face[..., 0], face.shown, atlas)
+    return design(face.face, face.shown, atlas)
 
 
 def _positions(piece: _Piece, atlas: Atlas) -> FloatArray:

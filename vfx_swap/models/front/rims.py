@@ -9,8 +9,8 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.sample import sample
-from vfx_swap.models.front.curves import best_path, normals_of, resampled, ridge, strip
-from vfx_swap.models.front.spectacles import Line, Spectacles
+from vfx_swap.models.front.curves import best_path, normals_of, resampled, strip
+from vfx_swap.models.front.spectacles import Line, Spectacles, line_gain
 from vfx_swap.models.front.view import linear_light, log_light
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.soft import blur, smoothstep
@@ -31,6 +31,8 @@ FACING = 0.05
 """Cosine to the camera below which a line's place on the face is not seen."""
 CONTRAST = (0.10, 0.30)
 """Difference of rim and skin, relative to the brighter: below, a matte is drawn by width alone; above, by light."""
+SEEN = (0.03, 0.10)
+"""The same, under which there is no rim."""
 ROOM = 1.5
 """Pixels past half a rim's width that its soft edge may take."""
 
@@ -59,7 +61,7 @@ def spectacles_matte(
         return np.zeros(rgb.shape[:2], dtype=np.float32)
     height = float(np.ptp(positions[:, 1]))
     width = max(2.0, worn.width * height)
-    gain = np.clip((1.0 if worn.dark else -1.0) * ridge(log_light(rgb)[..., 0], width), 0.0, 0.8)
+    gain = line_gain(log_light(rgb), width, dark=worn.dark)
     if hidden is not None:
         gain = gain * (1.0 - np.clip(2.0 * blur(hidden, 2.0), 0.0, 1.0))
     lines = _shifted(np.asarray(gain, np.float32), lines, reach=round(SHIFT * height))
@@ -139,12 +141,14 @@ def _matte(light: FloatArray, lines: Sequence[Line], *, width: float) -> FloatAr
         power = (apart**2).sum(axis=-1)
         share = ((light - beside) * apart).sum(axis=-1) / np.maximum(power, 1e-6)
         bright = np.linalg.norm(np.maximum(rim, beside), axis=-1)
-        trust = smoothstep(np.asarray(np.sqrt(power) / np.maximum(bright, 1e-3), np.float32), *CONTRAST)
+        contrast = np.asarray(np.sqrt(power) / np.maximum(bright, 1e-3), np.float32)
+        trust = smoothstep(contrast, *CONTRAST)
         half = _half_width(share, away, trust, most=1.2 * width)
-        plain = np.clip(half + 0.5 - away, 0.0, 1.0)
+        # Where nothing is seen of a rim there is none: to hold it out would leave a line of the performer's skin.
+        plain = np.clip(half + 0.5 - away, 0.0, 1.0) * smoothstep(contrast, *SEEN)
         alpha = trust * np.clip(share, 0.0, 1.0) * np.clip(half + ROOM + 0.5 - away, 0.0, 1.0) + (1.0 - trust) * plain
         # A glint on the rim is rim.
-        alpha = np.maximum(alpha, np.clip(0.7 * half + 0.5 - away, 0.0, 1.0))
+        alpha = np.maximum(alpha, np.clip(0.7 * half + 0.5 - away, 0.0, 1.0) * smoothstep(contrast, *SEEN))
     return np.asarray(alpha, dtype=np.float32)
 
 

@@ -21,7 +21,7 @@ from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.skin import fit_skin, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, smoothstep
 
-__all__ = ["Line", "Spectacles", "design", "shows_rims"]
+__all__ = ["Line", "Spectacles", "design", "line_gain", "shows_rims"]
 
 LENS = (1.4, 1.0)
 """Width and height of the rings in which rims are looked for."""
@@ -32,6 +32,10 @@ WIDTHS = (0.012, 0.017, 0.024, 0.034)
 TURNS, RINGS = 144, 48
 BEND = 0.02
 """What a step sideways of a line costs, against a mean gain of a line of 1."""
+WAVES, STRAYS = 6, 0.006
+"""Waves that a rim's radius is made of, and how far a line may stray from them before it counts little."""
+COLOUR = 0.8
+"""What a line in colour is worth beside one in luminance."""
 BROW = 0.3
 """What a line is worth on a brow."""
 ARM = 0.45
@@ -78,24 +82,38 @@ def design(face: FloatArray, shown: FloatArray, atlas: Atlas) -> Spectacles | No
     """Where the rims run on a face that is known to wear spectacles.
 
     Args:
-        face: (any, any) log luminance of the face in UV, light taken out, as most views show it.
+        face: (any, any, 3) log luminance and colours of the face in UV, light taken out, as most views show it.
         shown: of the same shape, 0 to 1: where any view shows it.
         atlas: of the face mesh.
     """
     size = atlas.size
     face, shown = (cv2.resize(one, (size, size), interpolation=cv2.INTER_CUBIC) for one in (face, shown))
     found: list[tuple[float, Spectacles]] = []
-    filled = np.where(shown > 0.5, face, 0.0).astype(np.float32)
+    filled = np.where(shown[..., None] > 0.5, face, 0.0).astype(np.float32)
     worth = 1.0 - (1.0 - BROW) * np.clip(blur(atlas.regions["brows"], 0.004 * size) * 2.0, 0.0, 1.0)
     worth = worth * (1.0 - smoothstep(blur(atlas.regions["eyes"], 0.006 * size), 0.2, 0.6))
     for sign, width in product((1.0, -1.0), WIDTHS):
-        gain = np.asarray(np.clip(sign * ridge(filled, width * size), 0.0, 0.8) * worth * np.clip(shown, 0.0, 1.0), np.float32)
-        rims, mean = _rims(gain, atlas)
+        gain = line_gain(filled, width * size, dark=sign > 0.0) * worth * np.clip(shown, 0.0, 1.0)
+        rims, mean = _rims(np.asarray(gain, np.float32), atlas)
         lines = [Line(rim, closed=True) for rim in rims]
         lines += _between(gain, rims, atlas, least=ARM * mean)
         found.append((mean, Spectacles(lines=tuple(lines), dark=sign > 0.0, width=width)))
     mean, best = max(found, key=lambda one: one[0])
     return best if mean > 0.02 else None
+
+
+def line_gain(log: FloatArray, width: float, *, dark: bool) -> FloatArray:
+    """(height, width) how much each place looks like a line of a rim.
+
+    Args:
+        log: (height, width, 3) log luminance and colours.
+        width: of the line, pixels.
+        dark: darker than skin; else brighter.
+    """
+    light = (1.0 if dark else -1.0) * ridge(log[..., 0], width)
+    # A rim of the skin's own brightness still has another colour.
+    colour = np.hypot(ridge(log[..., 1], width), ridge(log[..., 2], width))
+    return np.asarray(np.clip(light, 0.0, 0.8) + COLOUR * np.clip(colour, 0.0, 0.4), dtype=np.float32)
 
 
 def _rims(gain: FloatArray, atlas: Atlas) -> tuple[list[FloatArray], float]:
@@ -119,6 +137,23 @@ def _rims(gain: FloatArray, atlas: Atlas) -> tuple[list[FloatArray], float]:
     ]
     oval = np.stack([LENS[0] * np.cos(turn) * radius, LENS[1] * np.sin(turn) * radius], axis=1)
     return [np.asarray(middle + oval * (side, 1.0), np.float32) for middle, side in middles], mean
+
+
+def _smooth_ring(radius: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """(turns,) the radius as a sum of few waves: rims are smooth, and a wrinkle that crosses one is not.
+
+    Robust (iteratively reweighted): what strays counts less, and what shows no line hardly at all.
+    """
+    turn = np.linspace(0.0, 2.0 * np.pi, len(radius), endpoint=False)
+    waves = np.stack([np.cos(k * turn) for k in range(WAVES + 1)] + [np.sin(k * turn) for k in range(1, WAVES + 1)], 1)
+    weight = np.clip(gain / max(float(np.median(gain)), 1e-6), 0.02, 2.0)
+    own = weight.copy()
+    for _ in range(6):
+        fitted = waves @ np.linalg.solve(
+            waves.T @ (waves * own[:, None]) + 1e-3 * np.eye(waves.shape[1]), waves.T @ (own * radius)
+        )
+        own = weight / (1.0 + ((radius - fitted) / STRAYS) ** 2) ** 2
+    return np.asarray(np.clip(fitted, *RADIUS))
 
 
 def _eyes(atlas: Atlas) -> list[tuple[np.ndarray, float]]:
