@@ -186,15 +186,15 @@ def _hand(region: Region, options: Options) -> Stage:
     body = Figure(region=region, person=person("anna"))
     hand_poses = _pass(
         frames,
-        (0.0, (-0.20, -0.24, 0.10), (0.0, 10.0, -20.0)),
-        (4.0, (-0.035, -0.13, 0.115), (5.0, 5.0, -28.0)),
-        (8.0, (0.20, -0.20, 0.11), (0.0, -10.0, -50.0)),
-        (11.0, (0.42, -0.36, 0.11), (0.0, -20.0, -70.0)),
+        (0.0, (-0.17, -0.25, 0.10), (0.0, 10.0, -16.0)),
+        (5.0, (-0.045, -0.135, 0.115), (5.0, 5.0, -26.0)),
+        (9.0, (0.06, -0.15, 0.11), (0.0, 0.0, -38.0)),
+        (13.0, (0.30, -0.34, 0.11), (0.0, -15.0, -60.0)),
     )
     mic_poses = _pass(
         frames,
-        (6.0, (0.16, -0.36, 0.12), (35.0, 0.0, 25.0)),
-        (12.0, (0.012, -0.105, 0.095), (42.0, 0.0, 18.0)),
+        (8.0, (0.13, -0.36, 0.12), (35.0, 0.0, 25.0)),
+        (13.0, (0.012, -0.105, 0.095), (42.0, 0.0, 18.0)),
         (15.0, (0.006, -0.100, 0.090), (42.0, 0.0, 16.0)),
     )
     tone = body.person.tone
@@ -211,7 +211,7 @@ def _laugh_act(time: float) -> Moment:
     laugh = smooth(time, (0.0, 0.25), (4.0, 0.9), (9.0, 1.0), (11.0, 0.8))
     shake = 0.06 * float(np.sin(2 * np.pi * 4.5 * t)) * laugh
     weights = {"jawOpen": 0.42 * laugh + shake} | both("mouthSmile", 0.8 * laugh) | both("cheekSquint", 0.6 * laugh)
-    weights |= both("mouthUpperUp", 0.35 * laugh) | both("eyeSquint", 0.45 * laugh) | both("browOuterUp", 0.2 * laugh)
+    weights |= both("mouthUpperUp", 0.55 * laugh) | both("eyeSquint", 0.45 * laugh) | both("browOuterUp", 0.2 * laugh)
     motion = np.array([-7.0 * laugh, 8.0 - 5.0 * t, 4.0 * laugh, 0.0, 0.003 * np.sin(2 * np.pi * 4.5 * t) * laugh, 0.0])
     return Moment(weights=weights, motion=motion)
 
@@ -220,7 +220,8 @@ def _spectacles(region: Region, options: Options) -> Stage:
     head = Figure(region=region, person=person("emre")).head_shape()
     things = [*spectacles(head=head), *cap(head=head)]
     actors = [_actor(region, "emre", "ben", _laugh_act, things=things, hair="buzz", shirt=(0.30, 0.12, 0.05))]
-    return _stage(options, (560, 480), seed=104, actors=actors)
+    front = Light(position=(0.1, 0.05, 1.3), watts=7.0, size=0.5)  # so that teeth and tongue are seen
+    return _stage(options, (560, 480), seed=104, actors=actors, lights=lambda _time: (*SOFT, front))
 
 
 def _studio_sky() -> FloatArray:
@@ -259,12 +260,10 @@ def _two(region: Region, options: Options) -> Stage:
     ]
 
     def view(time: float) -> View:
-        x = -0.16 + 0.045 * time
-        return looking(
-            eye=(x, 0.02 + 0.004 * time, 1.45), target=(0.14 + 0.012 * time, -0.03, 0.0), field=15.5, roll=0.3 * time
-        )
+        eye, target = (-0.02 + 0.026 * time, 0.02 + 0.004 * time, 1.45), (0.15 + 0.004 * time, -0.03, 0.0)
+        return looking(eye=eye, target=target, field=15.5, roll=0.3 * time)
 
-    world = {"color": (1.0, 1.0, 1.0), "strength": 0.9, "picture": _studio_sky()}
+    world = {"color": (1.0, 1.0, 1.0), "strength": 2.0, "picture": _studio_sky()}
     return _stage(options, (880, 480), seed=105, actors=actors, view=view, world=world, lights=lambda _time: ())
 
 
