@@ -121,7 +121,7 @@ def _shot(region: Region, shot: Shot, args: argparse.Namespace, options: Options
     folder = args.out / "shots" / shot.name
     stage = shot.build(region, options)
     frames = shot.frame_list()[: args.frames or None]
-    plan = Plan(stage=stage, folder=folder, frames=frames, true=True)
+    plan = Plan(stage=stage, folder=folder, frames=frames, true=True, reach=stage.height / 24)
     told = {
         "name": shot.name,
         "about": shot.about,
