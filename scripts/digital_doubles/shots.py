@@ -12,8 +12,10 @@ import numpy as np
 from scripts.digital_doubles.cast import HAIR, person
 from scripts.digital_doubles.figure import Figure, Region, rotation
 from scripts.digital_doubles.hair import STYLES, grow_hair
+from scripts.digital_doubles.headwear import cap
 from scripts.digital_doubles.mesh import FloatArray
-from scripts.digital_doubles.props import cap, hand, microphone, spectacles
+from scripts.digital_doubles.props import hand, microphone
+from scripts.digital_doubles.spectacles import spectacles
 from scripts.digital_doubles.stage import Actor, Light, Moment, Stage, View
 
 __all__ = ["SHOTS", "VIEWS", "Options", "Shot", "reference_stage"]
