@@ -10,7 +10,7 @@ from vfx_swap.models.front.appearance import Appearance, ViewLight, left_over
 from vfx_swap.models.front.hands import HandRegions
 from vfx_swap.models.front.view import FaceView
 from vfx_swap.models.front.walker import walk
-from vfx_swap.models.reprojection.soft import blur
+from vfx_swap.models.reprojection.soft import blur, smoothstep
 
 __all__ = ["confirmed", "front_of", "is_clear"]
 
@@ -20,6 +20,10 @@ COLOUR, LIGHT = 0.16, 0.10
 """Log odds for each squared spread of misfit in colour, and in luminance."""
 MOST_LIGHT = 2.2
 """Most that luminance alone may say where it could be a shadow or a highlight of the face."""
+BURNT = (-0.45, -0.1)
+"""Log of display luminance between which a pixel burns out."""
+GLOSS = 0.2
+"""What colour says where it is a highlight's."""
 BLACK = -1.3
 """Misfit of log luminance under which no shadow of a lit shot goes."""
 EDGE = (0.16, 0.06, 0.07)
@@ -48,7 +52,8 @@ def front_of(view: FaceView, appearance: Appearance, light: ViewLight, *, hands:
         hands: where hands are.
     """
     left, spreads, known = left_over(view, appearance, light)
-    colour = (spreads[:, 1:] ** 2).sum(axis=1)
+    known = known * (1.0 - _burnt(view))
+    colour = (spreads[:, 1:] ** 2).sum(axis=1) * np.where(_glossy(left), GLOSS, 1.0)
     light_odds = LIGHT * spreads[:, 0] ** 2
     light_odds = np.where(left[:, 0] < BLACK, light_odds, np.minimum(light_odds, MOST_LIGHT))
     odds = PRIOR + np.minimum(COLOUR * colour, 9.0) + np.minimum(light_odds, 9.0)
@@ -121,7 +126,19 @@ def is_clear(view: FaceView, appearance: Appearance, light: ViewLight, hands: Ha
     at = (view.rows, view.columns)
     if (hands.likely[at] > 0.0).any():
         return False
-    _, spreads, known = left_over(view, appearance, light)
+    left, spreads, known = left_over(view, appearance, light)
+    known = known * (1.0 - _burnt(view)) * ~_glossy(left)
     strange = view.picture(np.asarray(((spreads**2).sum(axis=1) > MISFIT**2) * known, np.float32))
     kept = cv2.morphologyEx((strange > 0.5).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return float(kept.sum()) < SPECK * len(view.rows)
+
+
+def _burnt(view: FaceView) -> FloatArray:
+    """(k,) 1 where a pixel is so bright that nothing can be told of it."""
+    return smoothstep(view.log[:, 0], *BURNT)
+
+
+def _glossy(left: FloatArray) -> np.ndarray:
+    """(k,) True where the misfit is that of a highlight: brighter, and nearer to white than skin."""
+    glossy: np.ndarray = (left[:, 0] > 0.1) & (left[:, 1] < 0.0) & (left[:, 2] > 0.0)
+    return glossy
