@@ -53,18 +53,7 @@ def run_blender(
     Raises:
         BlenderError: It ended early, wrote less than `expected`, or ran out of time.
     """
-    command = [str(blender_python(venv)), "-u", "-m", "scripts.digital_doubles.scene", str(folder)]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=_environment(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    process = _started(venv, folder)
     lines: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
     reader.start()
@@ -72,15 +61,7 @@ def run_blender(
     left = list(expected)
     limit = time.monotonic() + seconds_per_picture + start_seconds
     try:
-        while True:
-            try:
-                line = lines.get(timeout=max(limit - time.monotonic(), 0.0))
-            except queue.Empty:
-                raise _failed(f"Blender was stopped: no picture for {seconds_per_picture:.0f} s", said) from None
-            if line is None:
-                break
-            said.append(line)
-            del said[:-KEPT_LINES]
+        while (line := _next(lines, limit, f"no picture for {seconds_per_picture:.0f} s", said)) is not None:
             name = line.removeprefix("wrote ")
             if name != line and name in left and (folder / f"{name}.exr").is_file():
                 left.remove(name)
@@ -97,6 +78,32 @@ def run_blender(
             process.stdout.close()
     if status or left:
         raise _failed(f"Blender ended with status {status} and {len(left)} of {len(expected)} pictures missing", said)
+
+
+def _started(venv: Path, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(blender_python(venv)), "-u", "-m", "scripts.digital_doubles.scene", str(folder)],
+        cwd=ROOT,
+        env=_environment(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def _next(lines: queue.Queue[str | None], limit: float, late: str, said: list[str]) -> str | None:
+    """The next line that Blender says, kept in `said`; None at its end."""
+    try:
+        line = lines.get(timeout=max(limit - time.monotonic(), 0.0))
+    except queue.Empty:
+        raise _failed(f"Blender was stopped: {late}", said) from None
+    if line is not None:
+        said.append(line)
+        del said[:-KEPT_LINES]
+    return line
 
 
 def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
