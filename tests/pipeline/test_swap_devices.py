@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -104,8 +103,7 @@ def test_the_real_swapper(shift: tuple[int, int], kernels: Kernels) -> None:
     source, face = faces.frame_of(rgb, x=-40, y=25), sitter.face(shift=(shift[0] - 40.0, shift[1] + 25.0))
     results = []
     for chosen in (NUMPY, kernels, kernels):
-        swapper: Any = ReprojectionSwapper(mesh=mesh, config=config, options=options)
-        swapper = swapper if chosen is NUMPY else ThroughNumpy(swapper, chosen)
+        swapper = ReprojectionSwapper(mesh=mesh, config=config, options=options, kernels=chosen)
         prepared = swapper.prepare(identity, colour_space=LINEAR_REC709, performer=sitter.points)
         one = CastFace(0, face, swapper, prepared, 0.9, kernels=chosen)
         with np.errstate(invalid="ignore"):

@@ -118,9 +118,6 @@ def _reprojection(shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engi
             reshape=cast.reshape,
             makeup=cast.makeup,
         )
-        swapper = ReprojectionSwapper(mesh=mesh, config=config, options=options)
-        if kernels is NUMPY:
-            return swapper
-        return ThroughNumpy(swapper, kernels)
+        return ReprojectionSwapper(mesh=mesh, config=config, options=options, kernels=kernels)
 
     return Engine(id=shot.engine, swapper_for=swapper_for, digests=digests, kernels=kernels)

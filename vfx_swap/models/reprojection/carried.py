@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vfx_swap.arrays import FloatArray
-from vfx_swap.geometry.raster import Raster
-from vfx_swap.geometry.sample import sample
+from vfx_swap.arrays import Array
 from vfx_swap.light.harmonics import LUMA
-from vfx_swap.models.reprojection.soft import blur, smoothstep
+from vfx_swap.models.kernels import NUMPY, Kernels
+from vfx_swap.models.reprojection.soft import smoothstep
 
 __all__ = ["Worn", "finer_detail", "highlights"]
 
@@ -29,27 +28,29 @@ FINE_MOST = 0.15
 class Worn:
     """The plate, read at the performer's skin that the swapped face's pixels stand for."""
 
-    rgb: FloatArray
+    rgb: Array
     """(h, w, 3) scene-linear."""
-    raster: Raster
+    raster: Any
     """Of the swapped face."""
-    at: FloatArray | None
+    at: Array | None
     """(k, 2) where in the plate that skin is; None: under the pixel itself."""
+    kernels: Kernels = NUMPY
+    """Of the device that all of them lie on."""
 
-    def read(self, picture: FloatArray) -> FloatArray:
+    def read(self, picture: Array) -> Array:
         """Values (k[, c]) of a picture in the plate's pixels."""
         if self.at is None:
             return picture[self.raster.rows, self.raster.columns]
-        return sample(picture, self.at)
+        return self.kernels.sample(picture, self.at)
 
-    def sharp(self, which: NDArray[np.intp]) -> FloatArray:
+    def sharp(self, which: Array) -> Array:
         """(n, 3) the plate itself at some of the pixels, as sharp as it is."""
         if self.at is None:
             return self.rgb[self.raster.rows[which], self.raster.columns[which]]
-        return sample(self.rgb, self.at[which], cubic=True)
+        return self.kernels.sample(self.rgb, self.at[which], cubic=True)
 
 
-def finer_detail(worn: Worn, skin: FloatArray, *, photographed_pixels: float, height: float) -> FloatArray:
+def finer_detail(worn: Worn, skin: Array, *, photographed_pixels: float, height: float) -> Array:
     """(k, 1) a factor: the plate's pores where its face is larger than the identity's photographs show it.
 
     Only detail finer than the photographs hold: it has no likeness, and without it skin looks like wax.
@@ -60,15 +61,16 @@ def finer_detail(worn: Worn, skin: FloatArray, *, photographed_pixels: float, he
         photographed_pixels: height of the face in the largest photograph.
         height: of the face in the plate, in pixels.
     """
+    kernels, xp = worn.kernels, worn.kernels.xp
     sigma = FINEST * height / max(photographed_pixels, 1.0)
     if sigma < 0.5:
-        return np.ones((len(worn.raster.rows), 1), dtype=np.float32)
-    luminance = np.log(np.maximum(worn.rgb @ np.asarray(LUMA, dtype=np.float32), 1e-4))
-    fine = worn.read(np.asarray(luminance - blur(luminance, sigma), dtype=np.float32))
-    return np.asarray(np.exp(FINE_MOST * np.tanh(fine / FINE_MOST) * skin)[:, None], dtype=np.float32)
+        return xp.ones((len(worn.raster.rows), 1), dtype=np.float32)
+    luminance = xp.log(xp.maximum(worn.rgb @ kernels.array(np.asarray(LUMA, dtype=np.float32)), 1e-4))
+    fine = worn.read(luminance - kernels.blur(luminance, sigma))
+    return xp.exp(FINE_MOST * xp.tanh(fine / FINE_MOST) * skin)[:, None]
 
 
-def highlights(worn: Worn, light: FloatArray, skin: FloatArray, *, height: float) -> FloatArray:
+def highlights(worn: Worn, light: Array, skin: Array, *, height: float) -> Array:
     """(k, 3) the plate's own speculars: what stands over its fitted light, on and around skin.
 
     Args:
@@ -77,13 +79,14 @@ def highlights(worn: Worn, light: FloatArray, skin: FloatArray, *, height: float
         skin: (k,) 1 on skin.
         height: of the face in pixels.
     """
-    weights = np.asarray(LUMA, dtype=np.float32)
-    plate = worn.read(blur(worn.rgb, 0.004 * height))
+    kernels, xp = worn.kernels, worn.kernels.xp
+    weights = kernels.array(np.asarray(LUMA, dtype=np.float32))
+    plate = worn.read(kernels.blur(worn.rgb, 0.004 * height))
     bright = plate @ weights
-    expected = np.maximum(light @ weights, 1e-6)
-    over = np.maximum(bright - HIGHLIGHT_FROM * expected, 0.0)
+    expected = xp.maximum(light @ weights, 1e-6)
+    over = xp.maximum(bright - HIGHLIGHT_FROM * expected, 0.0)
     # The highlight's colour is the plate's minus the skin under it.
-    colour = np.maximum(plate - light, 0.0)
-    colour /= np.maximum(colour @ weights, 1e-6)[:, None]
+    colour = xp.maximum(plate - light, 0.0)
+    colour /= xp.maximum(colour @ weights, 1e-6)[:, None]
     burnt = smoothstep(bright / expected, *BURNT) * (skin > 0.0)
-    return np.asarray(colour * (over * np.maximum(skin, burnt))[:, None], dtype=np.float32)
+    return colour * (over * xp.maximum(skin, burnt))[:, None]

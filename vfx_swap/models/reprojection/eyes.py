@@ -7,13 +7,15 @@ its iris, at the size and place of the performer's iris, so that an iris stays r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from vfx_swap.arrays import FloatArray
+from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.geometry.mesh import FineMesh
-from vfx_swap.geometry.raster import Raster, rasterise
+from vfx_swap.geometry.raster import rasterise
 from vfx_swap.geometry.sample import sample
+from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.types import Reference
 
 __all__ = ["Eye", "follow_gaze", "reference_eyes"]
@@ -65,8 +67,14 @@ def reference_eyes(reference: Reference, mesh: FineMesh) -> tuple[Eye, Eye] | No
 
 
 def follow_gaze(
-    points: FloatArray, raster: Raster, uv: FloatArray, eyes: tuple[Eye, Eye] | None, opening: FloatArray
-) -> FloatArray:
+    points: FloatArray,
+    raster: Any,
+    uv: Array,
+    eyes: tuple[Eye, Eye] | None,
+    opening: Array,
+    *,
+    kernels: Kernels = NUMPY,
+) -> Array:
     """UV to read the identity's texture at, (k, 2).
 
     Args:
@@ -75,22 +83,24 @@ def follow_gaze(
         uv: (k, 2) of its covered pixels.
         eyes: the identity's; None leaves the mesh's own.
         opening: (k,) 0 to 1 inside the performer's lids.
+        kernels: of the device that raster, UV and opening lie on.
     """
     if eyes is None:
         return uv
-    out = uv.copy()
+    xp = kernels.xp
+    out = xp.array(uv)
     for index, eye in enumerate(eyes):
         middle, radius = _iris(points, index)
-        offset = np.stack([raster.columns - middle[0], raster.rows - middle[1]], axis=1).astype(np.float32) / radius
-        distance = np.sqrt(offset[:, 0] ** 2 + offset[:, 1] ** 2)
-        near = np.flatnonzero((distance < FADE[1]) & (opening > 0.0))
+        offset = xp.float32(xp.stack([raster.columns - middle[0], raster.rows - middle[1]], axis=1)) / radius
+        distance = xp.sqrt(offset[:, 0] ** 2 + offset[:, 1] ** 2)
+        near = xp.flatnonzero((distance < FADE[1]) & (opening > 0.0))
         turn = eye.turn - _eye_line(points)
         cos, sin = np.cos(turn), np.sin(turn)
-        turned = offset[near] @ np.array([[cos, sin], [-sin, cos]], dtype=np.float32)
+        turned = offset[near] @ kernels.array(np.array([[cos, sin], [-sin, cos]], dtype=np.float32))
         at = (turned / REACH * 0.5 + 0.5) * GRID - 0.5
-        share = np.clip((FADE[1] - distance[near]) / (FADE[1] - FADE[0]), 0.0, 1.0)
+        share = xp.clip((FADE[1] - distance[near]) / (FADE[1] - FADE[0]), 0.0, 1.0)
         share = (share * share * (3.0 - 2.0 * share) * opening[near])[:, None]
-        out[near] += share * (sample(eye.uv, at.astype(np.float32)) - uv[near])
+        out[near] += share * (kernels.sample(kernels.array(eye.uv), at) - uv[near])
     return out
 
 

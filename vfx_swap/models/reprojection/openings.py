@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
-from vfx_swap.arrays import FloatArray
+from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.geometry.mesh import LOOPS
-from vfx_swap.geometry.raster import Raster
 from vfx_swap.light.harmonics import LUMA
+from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.reprojection.eyes import IRISES
 from vfx_swap.models.reprojection.soft import blur
 
@@ -23,9 +25,11 @@ GAIN = (0.6, 1.5)
 """Bounds on what is put on: beyond, it is a lens, a lash or a closed lid that was measured."""
 
 
-def opening(points: FloatArray, loops: tuple[str, ...], raster: Raster, softness: float) -> FloatArray:
+def opening(
+    points: FloatArray, loops: tuple[str, ...], raster: Any, softness: float, *, kernels: Kernels = NUMPY
+) -> Array:
     """(k,) 1 inside loops of landmarks at a raster's pixels, soft at the edge."""
-    return filled(points, loops, raster.shape, softness)[raster.rows, raster.columns]
+    return kernels.array(filled(points, loops, raster.shape, softness))[raster.rows, raster.columns]
 
 
 def filled(points: FloatArray, loops: tuple[str, ...], shape: tuple[int, int], softness: float) -> FloatArray:
@@ -51,7 +55,14 @@ def filled(points: FloatArray, loops: tuple[str, ...], shape: tuple[int, int], s
 
 
 def eye_gain(
-    plate: FloatArray, own: FloatArray, face: FloatArray, points: FloatArray, raster: Raster, *, height: float
+    plate: Array,
+    own: FloatArray,
+    face: Array,
+    points: FloatArray,
+    raster: Any,
+    *,
+    height: float,
+    kernels: Kernels = NUMPY,
 ) -> float:
     """What brings the whites of the swapped eyes to the light that the performer's eyes are in.
 
@@ -64,19 +75,20 @@ def eye_gain(
         points: (478, 3) its landmarks.
         raster: of the swapped face in the plate's pixels.
         height: of the face in pixels.
+        kernels: of the device that plate, face and raster lie on.
 
     Returns:
         A factor; 1 where an eye is too closed to tell.
     """
-    weights = np.asarray(LUMA, dtype=np.float32)
-    there = _white(own, plate.shape[:2])
-    here = _white(points, plate.shape[:2])[raster.rows, raster.columns]
+    on = kernels.array
+    weights, shape = on(np.asarray(LUMA, dtype=np.float32)), (int(plate.shape[0]), int(plate.shape[1]))
+    there, here = _white(own, shape), on(_white(points, shape))[raster.rows, raster.columns]
     seen, got = float(there.sum()), float(here.sum())
     enough = float(np.clip(min(seen, got) / (LEAST_WHITE * height * height) - 1.0, 0.0, 1.0))
     if enough <= 0.0:
         return 1.0
     rows, columns = np.nonzero(there)
-    wanted = float(((plate[rows, columns] @ weights) * there[rows, columns]).sum()) / seen
+    wanted = float(((plate[on(rows), on(columns)] @ weights) * on(there[rows, columns])).sum()) / seen
     given = float(((face @ weights) * here).sum()) / got
     ratio = np.clip(wanted / max(given, 1e-6), *GAIN)
     return float(ratio**enough)

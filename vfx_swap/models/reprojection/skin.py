@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -56,6 +57,7 @@ def fit_skin(
     *,
     rounds: int = 3,
     visible: FloatArray | None = None,
+    fit_light: Callable[..., HarmonicLight] = fit_light,
 ) -> SkinFit:
     """Fit light to a face's skin and grade every texel against it.
 
@@ -66,6 +68,7 @@ def fit_skin(
         atlas: whose texels they are.
         rounds: of fit and regrade.
         visible: (k,) 0 where something is in front: no skin, whatever its colour. None: all is visible.
+        fit_light: what fits the light: `light.harmonics.fit_light`, or a twin.
     """
     colour = np.maximum(rgb, 1e-4)
     trusted = (1.0 - atlas.region("guard")) * smoothstep(facing, 0.3, 0.6) * (atlas.region("edge") > 0.2)

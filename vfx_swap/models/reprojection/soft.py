@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vfx_swap.arrays import FloatArray
+from vfx_swap.arrays import Array, FloatArray
 
 __all__ = ["blur", "grow", "smoothstep"]
 
@@ -13,10 +13,10 @@ WIDE = 4.0
 """Pixels of sigma that a reduced blur keeps."""
 
 
-def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
-    """0 below `low`, 1 above `high`, a cubic between."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float32)
+def smoothstep(value: Array, low: float, high: float) -> Array:
+    """0 below `low`, 1 above `high`, a cubic between; of float32 arrays of any device."""
+    t = ((value - low) / (high - low)).clip(0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
 
 
 def blur(picture: FloatArray, sigma: float) -> FloatArray:

@@ -9,17 +9,17 @@ Everything is scene-linear and at the plate's own resolution; no network paints 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 
-from vfx_swap.arrays import FloatArray
+from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
-from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, sample_pyramid, texels_per_pixel
-from vfx_swap.geometry.raster import Raster, rasterise
-from vfx_swap.geometry.sample import sample
+from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, texels_per_pixel
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
+from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.carried import Worn, finer_detail, highlights
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
@@ -106,13 +106,18 @@ class ReprojectionSwapper:
 
     id = "reprojection"
 
-    def __init__(self, *, mesh: CanonicalMesh, config: ColourConfig, options: ReprojectionOptions) -> None:
+    def __init__(
+        self, *, mesh: CanonicalMesh, config: ColourConfig, options: ReprojectionOptions, kernels: Kernels = NUMPY
+    ) -> None:
         """Args:
         mesh: the canonical face mesh.
         config: OCIO config, for the way from the identity's Rec.709 to the plate's primaries.
         options: the shot's.
+        kernels: of the device that crops lie on. What is worked out in UV does not grow with the plate, and is
+            numpy's on any device.
         """
         self.options = options
+        self._kernels = kernels
         self._config = config
         self._mesh = mesh
         self._atlas: Atlas = atlas_for(mesh, size=LIGHT_SIZE)
@@ -132,7 +137,7 @@ class ReprojectionSwapper:
         small = (LIGHT_SIZE, LIGHT_SIZE)
         frontal = frontal_reference(identity.references)
         return PreparedReprojection(
-            texture=make_pyramid(texture),
+            texture=Pyramid(tuple(self._kernels.array(level) for level in make_pyramid(texture).levels)),
             texture_small=np.asarray(cv2.resize(texture, small, interpolation=cv2.INTER_AREA), dtype=np.float32),
             coverage=np.asarray(
                 cv2.resize(identity.texture.weight, small, interpolation=cv2.INTER_AREA), dtype=np.float32
@@ -156,9 +161,10 @@ class ReprojectionSwapper:
 
     def swap(self, crop: Crop, face: Face, prepared: PreparedReprojection, /) -> Crop:
         """The identity's face on the crop; alpha is 0, and the crop's own bits stand, where nothing is changed."""
+        kernels, xp, on = self._kernels, self._kernels.xp, self._kernels.array
         shift = np.array([crop.warp.matrix[0, 2], crop.warp.matrix[1, 2], 0.0], dtype=np.float32)
         own = face.points + shift
-        clean = _mended(crop.rgb)
+        clean = _mended(crop.rgb, kernels)
         atlas, height = self._atlas, max(face.height, 1.0)
         positions = atlas.mesh.positions(own)
         seen = self._look(clean, positions, prepared, height, crop.front)
@@ -167,58 +173,60 @@ class ReprojectionSwapper:
         # The identity's face, by the performer's landmarks with the identity's proportions.
         points = reshaped_points(own, prepared.proportions, amount=self.options.reshape)
         shape = positions if points is own else atlas.mesh.positions(points)
-        raster = rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
+        raster = kernels.rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
         uv = raster.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
-        lids = opening(points, EYES, raster, 0.004 * height)
-        read_at = follow_gaze(points, raster, uv, prepared.eyes, lids)
+        lids = opening(points, EYES, raster, 0.004 * height, kernels=kernels)
+        read_at = follow_gaze(points, raster, uv, prepared.eyes, lids, kernels=kernels)
         footprint = texels_per_pixel(shape, atlas.mesh, size=prepared.texture.size)[:, None]
         footprint = raster.interpolate(footprint, atlas.mesh.triangles)[:, 0]
         at_light = atlas.lookup(uv)
-        light = sample(seen.light, at_light)
-        swapped = sample_pyramid(prepared.texture, read_at, footprint) * light
+        light = kernels.sample(on(seen.light), at_light)
+        swapped = kernels.sample_pyramid(prepared.texture, read_at, footprint) * light
 
         if self.options.match_light:
-            gain = eye_gain(clean, own, swapped, points, raster, height=height)
+            gain = eye_gain(clean, own, swapped, points, raster, height=height, kernels=kernels)
             swapped *= (1.0 + (gain - 1.0) * lids)[:, None]
 
         # What is the performer's moves with the skin it lies on; the matte stays with the plate's pixels.
-        worn = Worn(
-            clean, raster, None if points is own else raster.interpolate(positions[:, :2], atlas.mesh.triangles)
-        )
+        skin_at = None if points is own else raster.interpolate(positions[:, :2], atlas.mesh.triangles)
+        worn = Worn(clean, raster, skin_at, kernels)
         if seen.makeup is not None:
-            swapped *= np.exp(sample(seen.makeup, at_light))
+            swapped *= xp.exp(kernels.sample(on(seen.makeup), at_light))
         # A glint on a frame is no highlight of skin.
-        skin = sample(atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size)), at_light)
-        bare = skin * (1.0 - sample(atlas.regions["guard"], at_light))
+        skin_uv = atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size))
+        skin = kernels.sample(on(skin_uv), at_light)
+        bare = skin * (1.0 - kernels.sample(on(atlas.regions["guard"]), at_light))
         swapped *= finer_detail(worn, bare, photographed_pixels=prepared.photographed_pixels, height=height)
         if self.options.match_light:
             swapped += highlights(worn, light, skin, height=height)
-        alpha = sample(alpha_uv, at_light if points is own else atlas.lookup(self._own_uv(positions, raster, uv)))
+        at_plate = at_light if points is own else atlas.lookup(self._own_uv(positions, raster, uv))
+        alpha = kernels.sample(on(alpha_uv), at_plate)
         # Teeth, tongue and darkness stay the plate's, and move with the lips.
-        mouth = opening(points, ("mouth",), raster, 0.005 * height)
+        mouth = opening(points, ("mouth",), raster, 0.005 * height, kernels=kernels)
         if points is own:
             alpha = alpha * (1.0 - mouth)
         else:
-            inside = np.flatnonzero(mouth > 0.0)
+            inside = xp.flatnonzero(mouth > 0.0)
             swapped[inside] += mouth[inside, None] * (worn.sharp(inside) - swapped[inside])
-        return _compose(crop, raster, swapped, np.asarray(alpha, dtype=np.float32))
+        rgb = xp.array(crop.rgb)
+        rgb[raster.rows, raster.columns] = swapped
+        return replace(crop, rgb=rgb, alpha=raster.picture(alpha) * crop.alpha)
 
-    def _own_uv(self, positions: FloatArray, raster: Raster, uv: FloatArray) -> FloatArray:
+    def _own_uv(self, positions: FloatArray, raster: Any, uv: Array) -> Array:
         """(k, 2) UV of the performer's own shape at a raster's pixels; beside that shape, `uv`."""
-        atlas = self._atlas
-        own = rasterise(positions, atlas.mesh.triangles, height=raster.shape[0], width=raster.shape[1])
-        whole = np.full((*raster.shape, 2), np.nan, dtype=np.float32)
-        whole[own.rows, own.columns] = own.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
+        kernels, mesh, (height, width) = self._kernels, self._atlas.mesh, raster.shape
+        own = kernels.rasterise(positions, mesh.triangles, height=height, width=width)
+        whole = own.picture(own.interpolate(mesh.uv, mesh.triangles), fill=np.nan)
         there = whole[raster.rows, raster.columns]
-        return np.where(np.isnan(there), uv, there)
+        return kernels.xp.where(kernels.xp.isfinite(there), there, uv)
 
     def _look(
         self,
-        rgb: FloatArray,
+        rgb: Array,
         positions: FloatArray,
         prepared: PreparedReprojection,
         height: float,
-        front: FloatArray | None,
+        front: Array | None,
     ) -> _Seen:
         """Light, skin and what lies in front, in UV."""
         atlas = self._atlas
@@ -226,15 +234,16 @@ class ReprojectionSwapper:
         normals = atlas.at_texels(atlas.mesh.normals(positions, rounds=NORMAL_ROUNDS))
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
         spread = max(0.4, 0.5 * height / atlas.size)
-        shown = sample(blur(rgb, spread), atlas.at_texels(positions)[:, :2])
+        kernels, texels = self._kernels, self._kernels.array(atlas.at_texels(positions)[:, :2])
+        shown = kernels.plain(kernels.sample(kernels.blur(rgb, spread), texels))
         # What skin looks like is known in Rec.709: the same plate must be read alike in any primaries.
         to_rec709 = np.linalg.inv(prepared.from_rec709).astype(np.float32)
         # What lies in front may have skin's colour, as a hand has: light is no more read there than make-up.
         visible = np.ones(len(facing), np.float32)
         if front is not None:
-            hidden = np.clip(2.0 * blur(front, spread + 0.004 * height), 0.0, 1.0)
-            visible -= sample(np.asarray(hidden, np.float32), atlas.at_texels(positions)[:, :2])
-        fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas, visible=visible)
+            hidden = kernels.xp.clip(2.0 * kernels.blur(front, spread + 0.004 * height), 0.0, 1.0)
+            visible -= kernels.plain(kernels.sample(hidden, texels))
+        fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas, visible=visible, fit_light=kernels.fit_light)
         rims = spectacle_rims(fit, atlas, whole=True)
         if not self.options.match_light:
             flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
@@ -312,27 +321,20 @@ class ReprojectionSwapper:
         return np.asarray(hair * np.clip(blur(grow(hangs, 0.008 * size), 0.004 * size), 0.0, 1.0), dtype=np.float32)
 
 
-def _mended(rgb: FloatArray) -> FloatArray:
+def _mended(rgb: Array, kernels: Kernels) -> Array:
     """A crop without negatives, and with the mean of what surrounds them in place of pixels that are not finite.
 
     Left at any large number, an inf would glare over its neighbours in every blur.
     """
-    finite = np.isfinite(rgb)
+    xp = kernels.xp
+    finite = xp.isfinite(rgb)
     good = finite[..., 0] & finite[..., 1] & finite[..., 2]
-    clean: FloatArray = np.maximum(
-        rgb if good.all() else np.where(good[..., None], rgb, np.float32(0.0)), np.float32(0.0)
-    )
+    clean = xp.maximum(rgb if good.all() else xp.where(good[..., None], rgb, 0.0), 0.0)
     for sigma in (1.0, 4.0, 16.0):
         if good.all():
             break
-        total, share = blur(clean, sigma), blur(good.astype(np.float32), sigma)
+        total, share = kernels.blur(clean, sigma), kernels.blur(xp.float32(good), sigma)
         found = ~good & (share > 1e-3)
         clean[found] = total[found] / share[found][:, None]
         good = good | found
-    return np.asarray(clean, dtype=np.float32)
-
-
-def _compose(crop: Crop, raster: Raster, swapped: FloatArray, alpha: FloatArray) -> Crop:
-    rgb = crop.rgb.copy()
-    rgb[raster.rows, raster.columns] = swapped
-    return Crop(rgb, np.asarray(raster.picture(alpha) * crop.alpha, np.float32), crop.warp, crop.colour_space)
+    return clean
