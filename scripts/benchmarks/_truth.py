@@ -33,7 +33,7 @@ from vfx_swap.pipeline.qc_pixels import (
     seam,
     sharpness_ratio,
 )
-from vfx_swap.pipeline.qc_truth import face_parts, face_region, holdout_iou, left_to_plate, true_error
+from vfx_swap.pipeline.qc_truth import face_parts, face_region, holdout_iou, left_to_plate, registered, true_error
 from vfx_swap.pipeline.shot_frames import matte_of
 from vfx_swap.types import Embedding, Frame, ModelImage
 
@@ -160,9 +160,17 @@ def _measure(
         found["swap"] |= error_numbers(error)
         found["plate"] |= {"true_error_stops": error.plate_stops, "true_colour_error": error.plate_colour}
         found["plate"] |= {"true_light_stops": error.plate_light_stops, "true_feature_stops": error.plate_feature_stops}
+    placed = None
+    eyes_on = [seen[name].landmarks for name in ("swap", "true")]
+    if eyes_on[0] is not None and eyes_on[1] is not None:
+        spots = [np.ascontiguousarray(one.points[:468, :2]) for one in eyes_on if one is not None]
+        moved = registered(pictures["swap"], spots[0], onto=spots[1])
+        placed = true_error(pictures["plate"], moved, pictures["true"], visible, face_height_pixels=height)
     found["swap"] |= _holdouts(look, window, matte, visible, points, height)
     samples = _Samples(look.plate.number, logs["plate"], logs["swap"], logs["true"], visible, points, drift, height)
-    return FaceRow(look.plate.number, face.performer, found["swap"], found["true"], found["plate"], error), samples
+    return FaceRow(
+        look.plate.number, face.performer, found["swap"], found["true"], found["plate"], error, placed
+    ), samples
 
 
 def _window(face: TrueFace, frame: Frame) -> tuple[tuple[slice, slice], FloatArray]:

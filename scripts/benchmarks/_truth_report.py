@@ -39,6 +39,10 @@ _TRUTH = {
     "true_error_after_gain_ratio": Metric(
         "the same after the best gain", 3, "at most 0.5", 0.0, "the median difference taken out of swap and of plate"
     ),
+    "true_error_placed_ratio": Metric(
+        "the same with features put in their place", 3, "well below it", 0.0,
+        "the swap warped by the landmarks found on it and on the true swap: what is left is light, texture and mattes",
+    ),
     "true_feature_ratio": Metric(
         "features' error, over the plate's", 3, "below 0.6", 0.0,
         "the part of the error finer than 8 % of face height: features missing, misplaced, soft or left over",

@@ -25,6 +25,8 @@ class FaceRow:
     true: Numbers
     plate: Numbers
     error: TrueError | None = None
+    placed: TrueError | None = None
+    """The error once the swap's features are moved onto the truth's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,9 @@ def gather(rows: Sequence[FaceRow], pairs: Pairs, *, changed_outside_pixels: int
         _mean([getattr(row, name) for row in rows]) | pairs.means(name) for name in ("swap", "true", "plate")
     )
     swap |= _pooled([row.error for row in rows if row.error is not None])
+    placed = _pooled([row.placed for row in rows if row.placed is not None])
+    if "true_error_ratio" in placed:
+        swap["true_error_placed_ratio"] = placed["true_error_ratio"]
     swap["changed_outside_pixels"] = float(changed_outside_pixels)
     for numbers in (swap, true):
         if plate.get("flicker_stops") and "flicker_stops" in numbers:

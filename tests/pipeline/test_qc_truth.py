@@ -15,6 +15,7 @@ from vfx_swap.pipeline.qc_truth import (
     face_region,
     holdout_iou,
     left_to_plate,
+    registered,
     true_error,
 )
 
@@ -176,3 +177,15 @@ def test_the_region_leaves_edge_and_mouth_out_and_goes_on_past_the_border() -> N
     cut = POINTS - np.array([POINTS[4, 0], 0.0], dtype=np.float32)
     row = int(POINTS[6, 1])
     assert face_region(cut, shape=SHAPE)[row, 0] == 1.0
+
+
+def test_registering_takes_misplaced_features_away_and_nothing_else() -> None:
+    shift = np.array([4.0, -3.0], dtype=np.float32)
+    off = np.roll(TRUE, (-3, 4), axis=(0, 1))
+    mended = _measured(registered(off, POINTS + shift, onto=POINTS))
+    unmended = _measured(off)
+    inner = face_region(POINTS, shape=SHAPE, inset=0.05, mouth=True)
+    assert mended.stops < 0.3 * unmended.stops
+    assert _measured(registered(off, POINTS + shift, onto=POINTS), weight=inner).stops < 0.02
+    still = registered(TRUE * np.float32(1.5), POINTS, onto=POINTS)
+    np.testing.assert_allclose(still, TRUE * np.float32(1.5), rtol=1e-5)

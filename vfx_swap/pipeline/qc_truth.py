@@ -19,7 +19,16 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LOOPS
 from vfx_swap.pipeline.qc_pixels import log_luminance
 
-__all__ = ["RegionError", "TrueError", "face_parts", "face_region", "holdout_iou", "left_to_plate", "true_error"]
+__all__ = [
+    "RegionError",
+    "TrueError",
+    "face_parts",
+    "face_region",
+    "holdout_iou",
+    "left_to_plate",
+    "registered",
+    "true_error",
+]
 
 _LUMA = (0.2126, 0.7152, 0.0722)
 """ITU-R BT.709-6, table 3."""
@@ -130,12 +139,7 @@ def true_error(
 
     stops, after_gain, gain, light, feature = measured(made - wanted)
     plate_stops, plate_after_gain, _, plate_light, plate_feature = measured(own - wanted)
-    asked, changed = wanted - own, made - own
-    power = float((weight * asked * asked).sum())
-    done = stray = None
-    if power > 1e-6 * total:
-        done = float((weight * asked * changed).sum()) / power
-        stray = float(np.sqrt((weight * (changed - done * asked) ** 2).sum() / power))
+    done, stray = _way_gone(made - own, wanted - own, weight)
     colours = [np.asarray(_smooth(one, fine), dtype=np.float64) for one in (plate, swap, true)]
     key = _MID_KEY / max(_median(colours[2] @ _LUMA, weight), 1e-4)
     return TrueError(
@@ -206,6 +210,37 @@ def face_region(points: FloatArray, *, shape: tuple[int, int], inset: float = 0.
     return region
 
 
+def registered(picture: FloatArray, points: FloatArray, *, onto: FloatArray) -> FloatArray:
+    """A picture with its features moved to where the truth's are: what is left of an error is not of placing.
+
+    Args:
+        picture: (height, width, 3).
+        points: (n, 2) landmarks found on it, pixels of the array.
+        onto: (n, 2) the same landmarks found on the truth, by the same model so that its habits cancel.
+
+    Returns:
+        (height, width, 3), sampled bilinearly; outside the landmarks as it was.
+    """
+    from scipy.interpolate import LinearNDInterpolator
+
+    height, width = picture.shape[:2]
+    step = 2  # displacements are smooth
+    y, x = np.mgrid[0:height:step, 0:width:step]
+    away = LinearNDInterpolator(onto.astype(np.float64), (points - onto).astype(np.float64), fill_value=0.0)(x, y)
+    sigma = 0.01 * float(np.ptp(onto[:, 1])) / step
+    smooth = ndimage.gaussian_filter(away, (sigma, sigma, 0.0)).astype(np.float32)
+    whole = cv2.resize(smooth, (step * smooth.shape[1], step * smooth.shape[0]), interpolation=cv2.INTER_LINEAR)
+    across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    moved: FloatArray = cv2.remap(
+        picture,
+        across + whole[:height, :width, 0],
+        down + whole[:height, :width, 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return moved
+
+
 def holdout_iou(
     matte: FloatArray,
     occluder: FloatArray,
@@ -257,6 +292,15 @@ def left_to_plate(matte: FloatArray, visible: FloatArray, *, region: FloatArray)
     if total < _FEWEST:
         return None
     return float((np.clip(1.0 - matte, 0.0, 1.0) * weight).sum(dtype=np.float64)) / total
+
+
+def _way_gone(changed: np.ndarray, asked: np.ndarray, weight: FloatArray) -> tuple[float | None, float | None]:
+    """`TrueError.done` and `TrueError.stray`."""
+    power = float((weight * asked * asked).sum())
+    if power <= 1e-6 * float(weight.sum(dtype=np.float64)):
+        return None, None
+    done = float((weight * asked * changed).sum()) / power
+    return done, float(np.sqrt((weight * (changed - done * asked) ** 2).sum() / power))
 
 
 def _by_part(
