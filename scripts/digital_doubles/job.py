@@ -132,9 +132,8 @@ class Job:
             face_of = figure.identity or person
             inner = outer
             if face_of is not person:
-                inner = self._image(
-                    f"skin-{face_of.name}-on-{person.name}", paint_skin(person=face_of, tone=person.tone)
-                )
+                painted = paint_skin(person=face_of, tone=person.tone, scalp_of=person)
+                inner = self._image(f"skin-{face_of.name}-on-{person.name}", painted)
             self.materials[f"{p}skin{suffix}"] = {
                 "kind": "skin",
                 "outer": outer,
@@ -167,7 +166,7 @@ class Job:
 
         `worn` draws the identities' faces; `box` (left, low, right, high as shares of the frame, y up) draws only that.
         """
-        half = 0.5 * SHUTTER
+        half = 0.5 * SHUTTER * self.stage.pace
         before, now, after = (self._points(time + d, worn=worn) for d in (-half, 0.0, half))
         places: dict[str, Any] = {}
         for thing, points in now.items():

@@ -166,8 +166,11 @@ def _beard(rng: np.random.Generator) -> tuple[FloatArray, Picture]:
     return area, np.asarray(np.clip(dots, 0, 1), np.float32)
 
 
-def paint_skin(*, person: Person, tone: Colour) -> Picture:
-    """(h, w, 4): albedo (scene-linear Rec.709) of `person`'s features on a skin of `tone`, and roughness."""
+def paint_skin(*, person: Person, tone: Colour, scalp_of: Person | None = None) -> Picture:
+    """(h, w, 4): albedo (scene-linear Rec.709) of `person`'s features on a skin of `tone`, and roughness.
+
+    Hair does not go along with a face: roots on the scalp are those of `scalp_of` (the person's own if None).
+    """
     rng = np.random.default_rng([person.seed, 104729])
     base = np.asarray(tone, np.float64)
     pale = float(np.clip((base.mean() - 0.08) / 0.25, 0.0, 1.0))
@@ -188,10 +191,11 @@ def paint_skin(*, person: Person, tone: Colour) -> Picture:
         area, dots = _beard(rng)
         cover = area * person.stubble * (0.16 + 0.62 * dots)
         albedo = albedo + cover[..., None] * (0.6 * hair + 0.06 * base - albedo)
-    if person.scalp:
+    scalp_of = scalp_of or person
+    if scalp_of.scalp:
         angle, y = _grid()
-        under = person.scalp / (1 + np.exp(np.clip(-(y - hairline(angle) - 0.004) / 0.0028, -50, 50)))
-        albedo = albedo + under[..., None] * (0.8 * hair + 0.03 * base - albedo)
+        under = scalp_of.scalp / (1 + np.exp(np.clip(-(y - hairline(angle) - 0.004) / 0.0028, -50, 50)))
+        albedo = albedo + under[..., None] * (0.8 * np.asarray(scalp_of.hair) + 0.03 * base - albedo)
     brows = _brows(person, rng)[..., None]
     albedo = albedo + brows * (0.9 * hair - albedo)
     oil = 0.10 * _blob(0.0, 0.04, 0.045, 0.03) + 0.10 * _blob(0.0, -0.035, 0.016, 0.03)

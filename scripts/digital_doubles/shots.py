@@ -146,7 +146,7 @@ def _turn_act(time: float) -> Moment:
 
 def _turn(region: Region, options: Options) -> Stage:
     actors = [_actor(region, "dina", "anna", _turn_act, shirt=(0.22, 0.08, 0.07))]
-    return _stage(options, (560, 480), seed=102, actors=actors, lights=lambda _time: SIDE, wall=GREEN_WALL)
+    return _stage(options, (560, 480), seed=102, actors=actors, lights=lambda _time: SIDE, wall=GREEN_WALL, pace=0.2)
 
 
 def _calm_act(time: float) -> Moment:
@@ -158,7 +158,7 @@ def _calm_act(time: float) -> Moment:
 
 def _light(region: Region, options: Options) -> Stage:
     def lights(time: float) -> Sequence[Light]:
-        turn = np.radians(-75.0 + 150.0 * time / 11.0)
+        turn = np.radians(-75.0 + 150.0 * time / 8.0)
         place = (1.25 * float(np.sin(turn)), 0.35, 1.25 * float(np.cos(turn)))
         return (
             Light(position=place, watts=30.0, size=0.3),
@@ -277,7 +277,7 @@ SHOTS: Mapping[str, Shot] = {
         Shot(
             "hand",
             "a hand passes in front of the face, then a microphone",
-            16,
+            14,
             (("anna", "fay"),),
             _hand,
             ("hand", "microphone"),
@@ -290,8 +290,8 @@ SHOTS: Mapping[str, Shot] = {
             _spectacles,
             ("spectacles", "cap"),
         ),
-        Shot("light", "the key sweeps from left to right", 12, (("chike", "ben"),), _light),
-        Shot("two", "two performers, a room's light, a moving camera", 12, (("fay", "dina"), ("ben", "chike")), _two),
+        Shot("light", "the key sweeps from left to right", 9, (("chike", "ben"),), _light),
+        Shot("two", "two performers, a room's light, a moving camera", 8, (("fay", "dina"), ("ben", "chike")), _two),
     )
 }
 

@@ -92,6 +92,8 @@ class Stage:
     """`color`, `color2`, `distance` in metres behind the head; None for no backdrop."""
     props: Sequence[Mesh] = ()
     """Things in world space."""
+    pace: float = 1.0
+    """Factor on all motion while the shutter is open: 0.25 for a shot of which only every fourth frame is drawn."""
     denoise: bool = True
     threads: int = 2
 
