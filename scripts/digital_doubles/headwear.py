@@ -14,7 +14,8 @@ __all__ = ["cap", "woollen_hat"]
 Faces = list[tuple[int, ...]]
 _CENTRE = np.array([0.0, 0.035, -0.065])
 """Inside the skull; directions of a hat are seen from here."""
-_CONE = np.cos(np.radians(8.0))
+_CONE = 0.14
+"""How near two unit directions are that see the same place of the skull: 8 degrees."""
 _EARS = 0.0045
 """Metres that ears are wider than the skull right above them: hats do not follow them."""
 
@@ -25,11 +26,15 @@ def _directions(turn: FloatArray, rise: FloatArray) -> FloatArray:
 
 def _fitted(head: HeadShape, ways: FloatArray) -> FloatArray:
     """(rings, sides) distance from `_CENTRE` to the skull along `ways` (rings, sides, 3), smooth, ears left out."""
-    points = head.vertices[np.abs(head.vertices[:, 0]) < _skull_width(head)]
-    away = points - _CENTRE
+    from scipy.spatial import cKDTree
+
+    skull = (np.abs(head.vertices[:, 0]) < _skull_width(head)) & (head.vertices[:, 1] > -0.06)
+    away = head.vertices[skull] - _CENTRE
     reach = np.linalg.norm(away, axis=1)
-    seen = ways.reshape(-1, 3) @ (away / reach[:, None]).T
-    radius = np.where(seen > _CONE, reach * seen, 0.0).max(1).reshape(ways.shape[:2])
+    flat = ways.reshape(-1, 3)
+    near = cKDTree(away / reach[:, None]).query_ball_point(flat, _CONE)
+    found = [(away[k] * way).sum(1).max() if k else 0.0 for k, way in zip(near, flat, strict=True)]
+    radius = np.array(found).reshape(ways.shape[:2])
     radius = np.where(radius > 0, np.minimum(radius, 0.125), 0.1)
     for _ in range(3):
         radius[1:-1] = (radius[:-2] + 2 * radius[1:-1] + radius[2:]) / 4
