@@ -17,6 +17,7 @@ from scripts.digital_doubles.figure import Region
 from scripts.digital_doubles.golden import GOLDEN_FRAMES, GOLDEN_VIEWS, write_golden
 from scripts.digital_doubles.pictures import read_channels, write_png
 from scripts.digital_doubles.render import Plan, draw, shot_truth, write_text
+from scripts.digital_doubles.sheet import contact_sheet
 from scripts.digital_doubles.shots import SHOTS, VIEWS, Options, Shot, reference_stage
 
 __all__ = ["main"]
@@ -39,6 +40,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="only what tests/golden/doubles holds, and its half-size samples in DIR",
     )
+    parser.add_argument("--sheet", type=Path, metavar="FILE.jpg", help="only a picture of what has been drawn")
     parser.add_argument("--samples", type=int, default=8, help="samples a pixel, denoised (8)")
     parser.add_argument("--size", type=float, default=1.0, metavar="FACTOR", help="factor on width and height (1)")
     parser.add_argument("--frames", type=int, default=0, metavar="N", help="only the first N frames of a shot")
@@ -59,6 +61,9 @@ def main(given: list[str] | None = None) -> int:
             casting = ", ".join(f"{identity} on {performer}" for performer, identity in shot.casting)
             print(f"{shot.name}: {shot.about} ({shot.frames} frames; {casting})")
         print(f"people: {', '.join(CAST)} ({', '.join(VIEWS)})")
+        return 0
+    if args.sheet:
+        contact_sheet(drawn=args.out, out=args.sheet, people=[*CAST])
         return 0
     wanted = args.only or ([*GOLDEN_VIEWS, *GOLDEN_FRAMES] if args.golden else [*CAST, *SHOTS])
     wanted = [name for one in wanted for name in (CAST if one == "people" else [one])]

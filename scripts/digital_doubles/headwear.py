@@ -148,7 +148,7 @@ def woollen_hat(*, head: HeadShape, color: Colour = (0.28, 0.05, 0.04)) -> list[
     """A knitted hat down to the ears with a turned-up, ribbed brim."""
     sides, rings = 288, 40
     turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
-    low = np.radians(4.0 + 2.0 * np.cos(turn))
+    low = np.radians(-5.0 + 6.0 * np.cos(turn))
     share = np.linspace(0, 0.985, rings)[:, None]
     rise = low + (np.pi / 2 - low) * share
     ways = _directions(np.broadcast_to(turn, rise.shape), rise)
