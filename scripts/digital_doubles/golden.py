@@ -20,7 +20,7 @@ __all__ = ["GOLDEN_FRAMES", "GOLDEN_VIEWS", "halved", "halved_points", "short_ha
 GOLDEN_FRAMES: Mapping[str, Sequence[int]] = {
     "talk": (1002, 1006),
     "turn": (1003, 1012),
-    "hand": (1005, 1015),
+    "hand": (1006, 1014),
     "spectacles": (1002, 1008),
 }
 """Frames of each shot that are kept. Turn: -45 and 22 degrees; hand: the hand, the microphone."""

@@ -11,7 +11,7 @@ from scripts.digital_doubles.pictures import Picture, read_channels, srgb
 
 __all__ = ["SHOWN", "contact_sheet"]
 
-SHOWN: Mapping[str, int] = {"talk": 1003, "turn": 1004, "hand": 1007, "spectacles": 1008, "light": 1003, "two": 1006}
+SHOWN: Mapping[str, int] = {"talk": 1003, "turn": 1004, "hand": 1006, "spectacles": 1008, "light": 1003, "two": 1005}
 """Frame of each shot."""
 _HEIGHT = 200
 _COLOURS: Sequence[tuple[str, tuple[float, float, float]]] = (
