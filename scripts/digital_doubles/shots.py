@@ -184,7 +184,7 @@ def _pass(frames: int, *knots: tuple[float, tuple[float, float, float], tuple[fl
 
 def _hand(region: Region, options: Options) -> Stage:
     """A hand from the left, across the face and away; then a microphone from the right, to the mouth."""
-    frames = 16
+    frames = 20
     body = Figure(region=region, person=person("anna"))
     hand_poses = _pass(
         frames,
@@ -197,7 +197,7 @@ def _hand(region: Region, options: Options) -> Stage:
         frames,
         (8.0, (0.13, -0.36, 0.12), (35.0, 0.0, 25.0)),
         (13.0, (0.012, -0.105, 0.095), (42.0, 0.0, 18.0)),
-        (15.0, (0.006, -0.100, 0.090), (42.0, 0.0, 16.0)),
+        (17.0, (0.006, -0.092, 0.090), (42.0, 0.0, 14.0)),
     )
     tone = body.person.tone
     props = [
@@ -277,7 +277,7 @@ SHOTS: Mapping[str, Shot] = {
         Shot(
             "hand",
             "a hand passes in front of the face, then a microphone",
-            14,
+            18,
             (("anna", "fay"),),
             _hand,
             ("hand", "microphone"),
