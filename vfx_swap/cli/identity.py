@@ -1,4 +1,4 @@
-"""`vfx-swap identity`: build an identity pack, show one."""
+"""`vfx-swap identity`: build an identity pack, show one, write its face model."""
 
 from __future__ import annotations
 
@@ -121,6 +121,41 @@ def show(
         except RefusedError as error:
             refused = error.what
         _tell(console, identity, refused)
+
+
+@identity_app.command("mesh")
+def mesh(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An identity pack.")],
+    out: Annotated[Path, typer.Option(metavar="FACE", help="The mesh: .obj, .glb or .usda.")],
+    subdivide: Annotated[int, typer.Option(min=0, max=2, metavar="N", help="Times the skin is subdivided.")] = 1,
+    project: Annotated[str, typer.Option(metavar="NAME", help="The project, where the consent names any.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that exist.")] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write the person's face as a textured mesh with 52 expression shapes, for Blender, Maya or Houdini."""
+    with running(json=json, debug=debug) as console:
+        from vfx_swap.io.shaped_mesh import mesh_files
+        from vfx_swap.pipeline.engines import face_mesh
+        from vfx_swap.pipeline.face_model import write_face_model
+        from vfx_swap.pipeline.identity_file import load_identity
+
+        mesh_files(out, ())  # a suffix that is not written is told before the pack is read
+        identity = load_identity(file)
+        files = write_face_model(
+            identity,
+            out,
+            mesh=face_mesh(),
+            today=local_today(),
+            project=project,
+            levels=subdivide,
+            overwrite=overwrite,
+            pack=file,
+        )
+        console.event("done", out=out, name=identity.name, files=[str(path) for path in files])
+        beside = f" and {len(files) - 1} files beside it" if len(files) > 1 else ""
+        console.say(f"face model of {identity.name!r}: {out}{beside}")
 
 
 def _any_use(identity: Identity) -> str:

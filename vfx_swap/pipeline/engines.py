@@ -20,7 +20,7 @@ from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.load import ENGINES
 from vfx_swap.types import Crop, Face, Identity, Warp
 
-__all__ = ["Engine", "ThroughNumpy", "open_engine", "texture_builder"]
+__all__ = ["Engine", "ThroughNumpy", "face_at_rest", "open_engine", "texture_builder"]
 
 MESH_CARD = "mediapipe-facemesh"
 """The card whose model file holds the canonical face mesh."""
@@ -94,6 +94,29 @@ def texture_builder() -> TextureBuilder:
 
     mesh, _ = _canonical_mesh()
     return lambda references: build_texture(references, mesh=mesh)
+
+
+def face_at_rest() -> Callable[[FloatArray, FloatArray], FloatArray]:
+    """What takes the expression off landmarks: (478, 3) points and (52,) weights give (478, 3) points.
+
+    Raises:
+        CannotRunError: the canonical mesh is missing.
+    """
+    from vfx_swap.models.facemesh.expressions import expression_shapes
+    from vfx_swap.models.reprojection.reshape import at_rest
+
+    mesh, _ = _canonical_mesh()
+    shapes = expression_shapes()
+    return lambda points, expression: at_rest(points, expression, mesh=mesh, shapes=shapes)
+
+
+def face_mesh() -> CanonicalMesh:
+    """The canonical face mesh.
+
+    Raises:
+        CannotRunError: it is missing.
+    """
+    return _canonical_mesh()[0]
 
 
 def _canonical_mesh() -> tuple[CanonicalMesh, dict[str, str]]:
