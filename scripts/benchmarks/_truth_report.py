@@ -169,6 +169,9 @@ def print_changes(
     if not shared:
         console.print("nothing to compare: the earlier run measured none of these")
         return
+    for name in shared:
+        if _frames(cases[name]) != _frames(old[name]):
+            console.print(f"{name}: measured on other frames than before, so part of the change is the frames'")
     table = Table(title="before -> now; + better, - worse")
     table.add_column("metric")
     for name in shared:
@@ -191,6 +194,10 @@ def print_protocols(console: Console) -> None:
     """How each number was measured."""
     for metric in METRICS.values():
         console.print(f"  {metric.name}: {metric.text}", style="dim", highlight=False, soft_wrap=True)
+
+
+def _frames(case: Mapping[str, Any]) -> list[int]:
+    return [row["frame"] for row in case.get("frames", [])]
 
 
 def _cell(case: Mapping[str, Any], key: str, digits: int) -> str:

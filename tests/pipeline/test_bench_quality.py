@@ -239,6 +239,10 @@ def test_tables_say_what_got_better_and_what_worse(root: Path, tmp_path: Path) -
     back = Console(record=True, width=200)
     print_changes(back, {"talk": old}, {"talk": new})
     assert "0.50 -> 0.00 -" in back.export_text()
+    assert "other frames" not in text
+    fewer = Console(record=True, width=200)
+    print_changes(fewer, {"talk": {**new, "frames": new["frames"][:2]}}, {"talk": old})
+    assert "talk: measured on other frames than before" in fewer.export_text()
     none = Console(record=True, width=200)
     print_changes(none, {"talk": new}, {"turn": old})
     assert "nothing to compare" in none.export_text()
