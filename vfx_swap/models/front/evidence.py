@@ -135,7 +135,8 @@ def is_clear(view: FaceView, appearance: Appearance, light: ViewLight, hands: Ha
 
 def _burnt(view: FaceView) -> FloatArray:
     """(k,) 1 where a pixel is so bright that nothing can be told of it."""
-    return smoothstep(view.log[:, 0], *BURNT)
+    burnt: FloatArray = smoothstep(view.log[:, 0], *BURNT)
+    return burnt
 
 
 def _glossy(left: FloatArray) -> np.ndarray:

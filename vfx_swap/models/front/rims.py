@@ -27,13 +27,19 @@ STRAY = 0.015
 """How far a line may lie off its place in most views once all are shifted, as a fraction of face height."""
 LOATH = 0.4
 """What that much costs, against a gain of 1."""
+MOST_SLOPE = 0.35
+"""Slope of log luminance, a pixel, from which an edge is as good as any."""
+ROUND = 4
+"""Waves along a rim beyond which its course is not its own."""
 FACING = 0.05
 """Cosine to the camera below which a line's place on the face is not seen."""
 CONTRAST = (0.10, 0.30)
 """Difference of rim and skin, relative to the brighter: below, a matte is drawn by width alone; above, by light."""
 SEEN = (0.03, 0.10)
 """The same, under which there is no rim."""
-ROOM = 1.5
+FAINT = 0.15
+"""Share of a rim's light that is its shadow on the skin, and not the rim."""
+ROOM = 0.75
 """Pixels past half a rim's width that its soft edge may take."""
 
 
@@ -66,7 +72,12 @@ def spectacles_matte(
         gain = gain * (1.0 - np.clip(2.0 * blur(hidden, 2.0), 0.0, 1.0))
     lines = _shifted(np.asarray(gain, np.float32), lines, reach=round(SHIFT * height))
     drawn = [_drawn(np.asarray(gain, np.float32), line, reach=max(3.0, STRAY * height)) for line in lines]
-    return _matte(linear_light(rgb), drawn, width=width)
+    light = (1.0 if worn.dark else -1.0) * log_light(rgb)[..., 0]
+    half, edged = max(
+        (_edged(light, drawn, half=float(half), reach=max(2.0, 0.6 * width)) for half in _halves(width)),
+        key=lambda found: found[0],
+    )[1:]
+    return _matte(linear_light(rgb), edged, half=half)
 
 
 def _laid(worn: Spectacles, positions: FloatArray, facing: FloatArray, atlas: Atlas) -> list[Line]:
@@ -115,6 +126,44 @@ def _drawn(gain: FloatArray, line: Line, *, reach: float) -> Line:
     return Line(_smoothed(moved, closed=line.closed), closed=line.closed)
 
 
+def _halves(width: float) -> np.ndarray:
+    """Half widths that rims of about a width may have."""
+    return np.arange(max(1.0, 0.3 * width), 0.9 * width + 0.5, 0.5)
+
+
+def _edged(light: FloatArray, lines: Sequence[Line], *, half: float, reach: float) -> tuple[float, float, list[Line]]:
+    """Lines drawn to where two edges run beside each other, `half` to either side.
+
+    A brow that touches a rim hides one of its edges: the other and the width say where it is.
+
+    Args:
+        light: (height, width) log luminance, turned so that rims are dark.
+        lines: about where they run.
+        half: of the rim's width.
+        reach: how far they may be moved.
+
+    Returns:
+        The mean gain; `half`; the lines.
+    """
+    steps = round(2.0 * half)
+    count = round(2.0 * reach)
+    offsets = 0.5 * np.arange(-count - steps, count + steps + 1, dtype=np.float32)
+    smooth = blur(light, 0.7)
+    moved, gains, weights = [], [], []
+    for line in lines:
+        normals = normals_of(line.uv, closed=line.closed)
+        slope = np.gradient(strip(smooth, line.uv, normals, offsets), 0.5, axis=1)
+        falls, rises = np.clip(-slope, 0.0, MOST_SLOPE), np.clip(slope, 0.0, MOST_SLOPE)
+        worth = 0.5 * (falls[:, : 2 * count + 1] + rises[:, 2 * steps :]) / MOST_SLOPE
+        near = offsets[steps : steps + 2 * count + 1]
+        path, mean = best_path(worth - 0.1 * (near / reach) ** 2, closed=line.closed, bend=BEND)
+        points = _smoothed(line.uv + near[path][:, None] * normals, closed=line.closed)
+        moved.append(Line(_round(points, stray=0.5 * half) if line.closed else points, closed=line.closed))
+        gains.append(mean)
+        weights.append(len(line.uv))
+    return float(np.average(gains, weights=weights)), half, moved
+
+
 def _smoothed(points: FloatArray, *, closed: bool) -> FloatArray:
     """Without the steps of the search."""
     around = np.pad(points, ((6, 6), (0, 0)), mode="wrap") if closed else np.pad(points, ((6, 6), (0, 0)), mode="edge")
@@ -122,7 +171,24 @@ def _smoothed(points: FloatArray, *, closed: bool) -> FloatArray:
     return np.asarray(soft[6:-6], dtype=np.float32)
 
 
-def _matte(light: FloatArray, lines: Sequence[Line], *, width: float) -> FloatArray:
+def _round(points: FloatArray, *, stray: float) -> FloatArray:
+    """A closed line without the parts that leave its own smooth course, as along a brow: few waves, fitted robustly."""
+    middle = points.mean(axis=0)
+    turn = np.linspace(0.0, 2.0 * np.pi, len(points), endpoint=False)
+    waves = np.stack([np.cos(k * turn) for k in range(ROUND + 1)] + [np.sin(k * turn) for k in range(1, ROUND + 1)], 1)
+    own = np.ones(len(points))
+    fitted = points.astype(np.float64)
+    for _ in range(8):
+        solved = np.linalg.solve(
+            waves.T @ (waves * own[:, None]) + 1e-6 * np.eye(waves.shape[1]),
+            waves.T @ (own[:, None] * (points - middle)),
+        )
+        fitted = waves @ solved + middle
+        own = 1.0 / (1.0 + (np.linalg.norm(points - fitted, axis=1) / stray) ** 2) ** 2
+    return np.asarray(fitted + own[:, None] * (points - fitted), dtype=np.float32)
+
+
+def _matte(light: FloatArray, lines: Sequence[Line], *, half: float) -> FloatArray:
     """Coverage: between the light of the rim and that of what is beside it, pixel by pixel.
 
     In linear light, where half a pixel of each is half way between them.
@@ -132,37 +198,24 @@ def _matte(light: FloatArray, lines: Sequence[Line], *, width: float) -> FloatAr
     for line in lines:
         cv2.polylines(centre, [np.round(line.uv * 16.0).astype(np.int32)], line.closed, 255, 1, cv2.LINE_8, 4)
     away = cv2.distanceTransform((centre == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    half = 0.4 * width
-    alpha = np.zeros(shape, np.float32)
-    for _ in range(2):
-        rim = _mean(light, away <= max(0.5, 0.5 * half), 1.5 * width)
-        beside = _mean(light, (away > half + ROOM) & (away <= half + ROOM + width), width)
-        apart = rim - beside
-        power = (apart**2).sum(axis=-1)
-        share = ((light - beside) * apart).sum(axis=-1) / np.maximum(power, 1e-6)
-        bright = np.linalg.norm(np.maximum(rim, beside), axis=-1)
-        contrast = np.asarray(np.sqrt(power) / np.maximum(bright, 1e-3), np.float32)
-        trust = smoothstep(contrast, *CONTRAST)
-        half = _half_width(share, away, trust, most=1.2 * width)
-        # Where nothing is seen of a rim there is none: to hold it out would leave a line of the performer's skin.
-        plain = np.clip(half + 0.5 - away, 0.0, 1.0) * smoothstep(contrast, *SEEN)
-        alpha = trust * np.clip(share, 0.0, 1.0) * np.clip(half + ROOM + 0.5 - away, 0.0, 1.0) + (1.0 - trust) * plain
-        # A glint on the rim is rim.
-        alpha = np.maximum(alpha, np.clip(0.7 * half + 0.5 - away, 0.0, 1.0) * smoothstep(contrast, *SEEN))
-    return np.asarray(alpha, dtype=np.float32)
+    rim = _mean(light, away <= max(0.5, 0.6 * half), 3.0 * half)
+    beside = _mean(light, (away > half + 2.0 * ROOM) & (away <= 3.0 * half + 2.0 * ROOM), 2.0 * half)
+    apart = rim - beside
+    power = (apart**2).sum(axis=-1)
+    share = ((light - beside) * apart).sum(axis=-1) / np.maximum(power, 1e-6)
+    bright = np.linalg.norm(np.maximum(rim, beside), axis=-1)
+    contrast = np.asarray(np.sqrt(power) / np.maximum(bright, 1e-3), np.float32)
+    trust = smoothstep(contrast, *CONTRAST)
+    # Where nothing is seen of a rim there is none: to hold it out would leave a line of the performer's skin.
+    there = smoothstep(contrast, *SEEN)
+    plain = np.clip(half + 0.5 - away, 0.0, 1.0) * there
+    seen = np.clip((share - FAINT) / (1.0 - 2.0 * FAINT), 0.0, 1.0) * np.clip(half + ROOM + 0.5 - away, 0.0, 1.0)
+    # A glint on the rim is rim.
+    core = np.clip(0.7 * half + 0.5 - away, 0.0, 1.0) * there
+    return np.asarray(np.maximum(trust * seen + (1.0 - trust) * plain, core), dtype=np.float32)
 
 
 def _mean(light: FloatArray, use: np.ndarray, sigma: float) -> FloatArray:
     share = blur(use.astype(np.float32), sigma)
     mean = blur(np.asarray(light * use[..., None], np.float32), sigma) / np.maximum(share, 1e-5)[..., None]
     return np.asarray(mean, dtype=np.float32)
-
-
-def _half_width(share: FloatArray, away: FloatArray, trust: FloatArray, *, most: float) -> float:
-    """Distance from the centre at which half of a pixel is rim, the median along all lines."""
-    edges = np.arange(0.0, most + 0.5, 0.5)
-    for near in edges:
-        ring = (away >= near) & (away < near + 0.5) & (trust > 0.5)
-        if int(ring.sum()) >= 8 and float(np.median(share[ring])) < 0.5:
-            return max(0.75, float(near))
-    return most

@@ -171,7 +171,7 @@ def _between(gain: FloatArray, rims: Sequence[FloatArray], atlas: Atlas, *, leas
     spans = [(float(left[:, 0].max()), float(right[:, 0].min()), 0.0)]
     spans += [(0.06, float(left[:, 0].min()), least), (float(right[:, 0].max()), 0.94, least)]
     high, low = float(left[:, 1].min()), float(left[:, 1].max())
-    rows = np.linspace(high, high + 0.75 * (low - high), 40)
+    rows = np.linspace(high, high + 0.55 * (low - high), 40)
     lines = []
     for start, end, wanted in spans:
         count = max(4, round((end - start) * 150))
