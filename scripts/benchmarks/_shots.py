@@ -26,7 +26,7 @@ from vfx_swap.pipeline.engines import texture_builder
 from vfx_swap.pipeline.identity import build_identity, save_identity
 from vfx_swap.pipeline.progress import Progress, no_progress
 from vfx_swap.pipeline.shot import ShotReport, Tools, render_shot
-from vfx_swap.settings import Cast, shot_from_values
+from vfx_swap.settings import Cast, file_sha256, shot_from_values
 from vfx_swap.types import Embedding
 
 __all__ = ["Pack", "build_double", "build_pack", "render", "render_values", "with_settings", "write_still_plate"]
@@ -59,7 +59,11 @@ def build_double(
     name: str, references: Sequence[Path], folder: Path, *, models: FaceModels, config: ColourConfig
 ) -> Pack:
     """The identity of a double. Pictures that none can be made of are left out, with a word on stderr."""
-    wanted = list(references)
+    # A refused picture costs a whole attempt: which were, by digest, is kept while the rules stay as they are.
+    rules = file_sha256(Path(build_identity.__code__.co_filename))
+    kept = folder / f"{name}.{rules[:12]}.refused"
+    refused = set(kept.read_text(encoding="utf-8").split()) if kept.is_file() else set()
+    wanted = [path for path in references if file_sha256(path) not in refused]
     while True:
         try:
             identity = build_identity(
@@ -77,6 +81,9 @@ def build_double(
                 raise
             print(f"{name}: {error}", file=sys.stderr)
             wanted.remove(bad[0])
+            refused.add(file_sha256(bad[0]))
+            folder.mkdir(parents=True, exist_ok=True)
+            kept.write_text("\n".join(sorted(refused)), encoding="utf-8")
     path = folder / f"{name}.identity"
     saved = save_identity(identity, path)
     return Pack(path, saved.embeddings[models.recogniser.id])
