@@ -178,7 +178,7 @@ def test_halving_keeps_light_and_places() -> None:
 
 def test_short_halves_are_near_and_keep_the_ends() -> None:
     values = np.linspace(1e-3, 20, 4001).astype(np.float32)
-    assert np.abs(short_half(values) / values - 1).max() < 2**-8
+    assert np.abs(short_half(values) / values - 1).max() < 2**-8 + 2**-11  # half a step of 7 bits, and of half floats
     ends = np.array([0.0, 1.0, -1.0, 0.5], np.float32)
     assert np.array_equal(short_half(ends), ends)
     assert len(np.unique(short_half(np.linspace(1, 2, 5000).astype(np.float32)))) == 129
