@@ -23,7 +23,7 @@ from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.models.devices import open_kernels
 from vfx_swap.models.kernels import Kernels
 from vfx_swap.pipeline.consent import check_consent, consent_usage
-from vfx_swap.pipeline.engines import Engine, open_engine
+from vfx_swap.pipeline.engines import Engine, face_at_rest, open_engine
 from vfx_swap.pipeline.identity_file import load_identity
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
 from vfx_swap.pipeline.render_frames import FrameOutcome, is_current_movie, remove_stale, render_frames
@@ -240,9 +240,12 @@ def _prepare_cast(
     swappers = {id(cast): engine.swapper_for(cast) for cast in owners.values()}
     ready: dict[tuple[int, int], Any] = {}
     cast_tracks = []
+    rest = face_at_rest()
     for track_id, cast in owners.items():
         track, swapper = tracks.track(track_id), swappers[id(cast)]
-        performer = neutral_shape([face.points for face in track.faces.values()]) if cast.reshape > 0.0 else None
+        performer = None
+        if cast.reshape > 0.0:
+            performer = neutral_shape([rest(face.points, face.expression) for face in track.faces.values()])
         # Reshaping is of one performer; without it one preparation serves a crowd cast by `all`.
         key = (id(cast), -1 if performer is None else track_id)
         if key not in ready:

@@ -12,12 +12,17 @@ from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.reprojection.soft import smoothstep
 
-__all__ = ["Worn", "finer_detail", "highlights"]
+__all__ = ["Worn", "cast_shadows", "finer_detail", "highlights"]
 
-HIGHLIGHT_FROM = 1.5
+HIGHLIGHT_FROM = 1.15
 """Luminance over the fitted light above which the plate's skin is taken to show a highlight."""
 BURNT = (2.0, 4.0)
 """Luminance over the fitted light between which it is a highlight though it no longer looks like skin."""
+SHADOW_FROM, SHADOW_SIGMA = 0.85, 0.03
+"""Luminance under the fitted light below which the plate's skin lies in a cast shadow, and the blur, in face heights,
+that it is read with: wrinkles and stubble are no shadows."""
+SHADOW_LEAST = 0.2
+"""Bound on how dark one is taken to be."""
 FINEST = 0.6
 """Standard deviation, in pixels of a photograph, under which it holds no detail."""
 FINE_MOST = 0.15
@@ -90,3 +95,19 @@ def highlights(worn: Worn, light: Array, skin: Array, *, height: float) -> Array
     colour /= xp.maximum(colour @ weights, 1e-6)[:, None]
     burnt = smoothstep(bright / expected, *BURNT) * (skin > 0.0)
     return colour * (over * xp.maximum(skin, burnt))[:, None]
+
+
+def cast_shadows(worn: Worn, light: Array, skin: Array, *, height: float) -> Array:
+    """(k, 1) a factor: shadows that lie on the plate's skin and that no light from afar explains.
+
+    Args:
+        worn: the plate.
+        light: (k, 3) scene-linear colour of mean skin there.
+        skin: (k,) 1 on skin, 0 on features and what is in front.
+        height: of the face in pixels.
+    """
+    kernels, xp = worn.kernels, worn.kernels.xp
+    weights = kernels.array(np.asarray(LUMA, dtype=np.float32))
+    bright = worn.read(kernels.blur(worn.rgb, SHADOW_SIGMA * height)) @ weights
+    share = xp.clip(bright / xp.maximum(SHADOW_FROM * (light @ weights), 1e-6), SHADOW_LEAST, 1.0)
+    return (1.0 + (share - 1.0) * skin)[:, None]

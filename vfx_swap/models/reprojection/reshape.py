@@ -17,10 +17,11 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LIPS, LOOPS, SKIN_LANDMARKS, bent_between
 from vfx_swap.geometry.shapes import fit_shape
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
+from vfx_swap.models.facemesh.expressions import ExpressionShapes, remove_expression
 from vfx_swap.models.reprojection.eyes import IRISES
 from vfx_swap.models.reprojection.soft import smoothstep
 
-__all__ = ["Proportions", "compare_proportions", "reshaped_points"]
+__all__ = ["Proportions", "at_rest", "compare_proportions", "reshaped_points"]
 
 MOUTH = (0, 17, 61, 291)
 CORNERS = (61, 291)
@@ -30,6 +31,9 @@ double that talks, a shift read from the middle is off by 2.3 % of face height, 
 EYE_CORNERS = ((33, 133), (362, 263))
 OUTLINE_FADE = (0.0, 0.1)
 """Face heights from the outline between which the difference comes in."""
+EXPRESSION_SHARE = 0.5
+"""Share of an expression that is taken off: the landmarker's weights run high (a smile taken off whole turns into a
+pout; on doubles, 0.5 lays neutral shapes best)."""
 JAW_FROM = (0.0, 0.12)
 """Face heights under the nose between which the outline begins to be the jaw's."""
 RIGID_FROM = (0.12, 0.40)
@@ -50,6 +54,18 @@ class Proportions:
     """(468, 3) from it toward the identity's, 0 at the outline."""
     rigid: np.ndarray
     """(468,) how far a landmark counts for the pose."""
+
+
+def at_rest(points: FloatArray, expression: FloatArray, *, mesh: CanonicalMesh, shapes: ExpressionShapes) -> FloatArray:
+    """Landmarks (478, 3) with the better part of their expression taken off.
+
+    Args:
+        points: (478, 3) landmarks in pixels.
+        expression: (52,) the landmarker's weights.
+        mesh: the canonical face.
+        shapes: its expressions.
+    """
+    return remove_expression(points, expression, canonical=mesh.vertices, shapes=shapes, amount=EXPRESSION_SHARE)
 
 
 def compare_proportions(performer: FloatArray, identity: FloatArray, *, mesh: CanonicalMesh) -> Proportions:

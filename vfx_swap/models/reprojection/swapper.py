@@ -19,13 +19,14 @@ from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, texels_per_pixel
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
+from vfx_swap.models.facemesh.expressions import expression_shapes
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.reprojection.atlas import Atlas
-from vfx_swap.models.reprojection.carried import Worn, finer_detail, highlights
+from vfx_swap.models.reprojection.carried import Worn, cast_shadows, finer_detail, highlights
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
 from vfx_swap.models.reprojection.makeup import kept_makeup
 from vfx_swap.models.reprojection.openings import EYES, eye_gain, opening
-from vfx_swap.models.reprojection.reshape import Proportions, compare_proportions, reshaped_points
+from vfx_swap.models.reprojection.reshape import Proportions, at_rest, compare_proportions, reshaped_points
 from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
@@ -41,6 +42,8 @@ RESIDUAL_SIGMA = 0.10
 """Blur of the light that the harmonic fit leaves over, as a fraction of the UV side (0.12 face heights)."""
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
 """How much of it is put on, and its bound in log."""
+PROFILE = (25.0, 50.0)
+"""Degrees off the camera between which proportions are left to the performer."""
 HAIR_HANGS = 0.1
 """Share of hair over which it hangs together."""
 
@@ -136,6 +139,7 @@ class ReprojectionSwapper:
         texture = np.ascontiguousarray(relative, dtype=np.float32)
         small = (LIGHT_SIZE, LIGHT_SIZE)
         frontal = frontal_reference(identity.references)
+        rest = at_rest(frontal.points, frontal.expression, mesh=self._mesh, shapes=expression_shapes())
         return PreparedReprojection(
             texture=Pyramid(tuple(self._kernels.array(level) for level in make_pyramid(texture).levels)),
             texture_small=np.asarray(cv2.resize(texture, small, interpolation=cv2.INTER_AREA), dtype=np.float32),
@@ -143,7 +147,7 @@ class ReprojectionSwapper:
                 cv2.resize(identity.texture.weight, small, interpolation=cv2.INTER_AREA), dtype=np.float32
             ),
             skin_colour=skin,
-            proportions=None if performer is None else compare_proportions(performer, frontal.points, mesh=self._mesh),
+            proportions=None if performer is None else compare_proportions(performer, rest, mesh=self._mesh),
             from_rec709=matrix,
             eyes=reference_eyes(frontal, self._atlas.mesh),
             photographed_pixels=max(float(np.linalg.norm(r.points[10] - r.points[152])) for r in identity.references),
@@ -171,7 +175,8 @@ class ReprojectionSwapper:
         alpha_uv = self._alpha(seen, prepared)
 
         # The identity's face, by the performer's landmarks with the identity's proportions.
-        points = reshaped_points(own, prepared.proportions, amount=self.options.reshape)
+        amount = self.options.reshape * _faces_camera(face)
+        points = reshaped_points(own, prepared.proportions, amount=amount)
         shape = positions if points is own else atlas.mesh.positions(points)
         raster = kernels.rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
         uv = raster.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
@@ -198,6 +203,7 @@ class ReprojectionSwapper:
         bare = skin * (1.0 - kernels.sample(on(atlas.regions["guard"]), at_light))
         swapped *= finer_detail(worn, bare, photographed_pixels=prepared.photographed_pixels, height=height)
         if self.options.match_light:
+            swapped *= cast_shadows(worn, light, bare, height=height)
             swapped += highlights(worn, light, skin, height=height)
         at_plate = at_light if points is own else atlas.lookup(self._own_uv(positions, raster, uv))
         alpha = kernels.sample(on(alpha_uv), at_plate)
@@ -319,6 +325,15 @@ class ReprojectionSwapper:
         hanging = np.unique(labels[atlas.regions["edge"] < 0.06])
         hangs = np.isin(labels, hanging[hanging > 0]).astype(np.float32)
         return np.asarray(hair * np.clip(blur(grow(hangs, 0.008 * size), 0.004 * size), 0.0, 1.0), dtype=np.float32)
+
+
+def _faces_camera(face: Face) -> float:
+    """1 for a head that faces the camera, 0 from the side: a nose in profile stands out over what lies behind.
+
+    Made shorter there, it would leave the performer's own tip standing beside it.
+    """
+    turned = np.asarray(max(abs(face.pose.yaw_degrees), abs(face.pose.pitch_degrees)), dtype=np.float32)
+    return 1.0 - float(smoothstep(turned, *PROFILE))
 
 
 def _mended(rgb: Array, kernels: Kernels) -> Array:

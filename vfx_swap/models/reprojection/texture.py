@@ -24,7 +24,7 @@ from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.types import Reference, SkinTexture
 
-__all__ = ["TEXTURE_SIZE", "atlas_for", "build_texture", "frontal_reference"]
+__all__ = ["TEXTURE_SIZE", "atlas_for", "build_texture", "by_merit", "frontal_reference"]
 
 TEXTURE_SIZE = 1024
 """Side of the texture: about one texel a pixel for a face 900 px high."""
@@ -51,6 +51,16 @@ DETAIL_SCALE = 0.012
 """Scale, as a fraction of the side, of the detail that is reflected into what is filled."""
 REFLECTED_REACH, REFLECTED_MOST = 0.08, 0.06
 """How far it is reflected, as a fraction of the side, and its bound: a fold beside a rim is no texture of skin."""
+MERIT_HALF_SIZE, MERIT_EXPRESSION = 0.25, 0.03
+"""What half the size, and one expression weight in full, cost a reference against its facing (the cosine)."""
+ENOUGH = (0.55, 0.8)
+"""Cosines to the camera of a photograph between which a lesser one has no more to say."""
+KNOWN = (0.3, 0.8)
+"""Trust of a texel between which it counts as shown."""
+OUTER = (0.35, 0.6)
+"""Depth inside the outline between which a face is its sides, which a turned head shows better."""
+APART_SIGMAS, APART_MOST = (0.3, 0.1, 0.05), 0.7
+"""Blurs, as fractions of the side, widest first, and bound in log, of what sets two references apart."""
 FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
 """Blurs, as fractions of the side, that fill what no reference shows, finest first."""
 
@@ -62,8 +72,26 @@ def atlas_for(mesh: CanonicalMesh, *, size: int) -> Atlas:
 
 
 def frontal_reference(references: Sequence[Reference]) -> Reference:
-    """The reference that faces the camera most; its eyes are taken."""
-    return min(references, key=lambda r: abs(r.pose.yaw_degrees) + abs(r.pose.pitch_degrees))
+    """The reference that leads: it faces the camera, is large, and its face is at rest."""
+    return by_merit(references)[0]
+
+
+def by_merit(references: Sequence[Reference]) -> list[Reference]:
+    """References, the best first: turned little, photographed large, and at rest; of equals the earlier."""
+    largest = max(_height(reference) for reference in references)
+
+    def merit(reference: Reference) -> float:
+        turned = np.radians([reference.pose.yaw_degrees, reference.pose.pitch_degrees])
+        smaller = float(np.log2(max(largest / max(_height(reference), 1.0), 1.0)))
+        acting = float(np.clip(reference.expression[1:], 0.0, 1.0).sum())
+        return float(np.cos(turned).prod()) - MERIT_HALF_SIZE * smaller - MERIT_EXPRESSION * acting
+
+    return sorted(references, key=merit, reverse=True)
+
+
+def _height(reference: Reference) -> float:
+    """Of the face, in pixels."""
+    return float(np.linalg.norm(reference.points[10, :2] - reference.points[152, :2]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +103,7 @@ class _View:
     trust: FloatArray
     coverage: FloatArray
     skin_colour: FloatArray
-    pixels: float
+    facing: FloatArray
 
 
 def build_texture(references: Sequence[Reference], *, mesh: CanonicalMesh, size: int = TEXTURE_SIZE) -> SkinTexture:
@@ -92,28 +120,41 @@ def build_texture(references: Sequence[Reference], *, mesh: CanonicalMesh, size:
     if not references:
         raise ValueError("a texture needs at least one reference")
     atlas = atlas_for(mesh, size=size)
-    views = [_view(reference, atlas) for reference in references]
-    # The sharpest, best-seen reference leads; the power keeps several from averaging into mush.
-    weights = [view.trust**3 * np.float32(view.pixels**2) for view in views]
-    # Eyes look one way in each: one reference gives them.
-    frontal = frontal_reference(references)
-    elsewhere = 1.0 - np.clip(2.0 * blur(atlas.regions["eyes"], 0.01 * size), 0.0, 1.0)
-    weights = [w if r is frontal else w * elsewhere for w, r in zip(weights, references, strict=True)]
-    total = np.maximum(sum(weights, np.zeros((size, size), np.float32)), 1e-9)
-    luminance = sum((v.luminance * w for v, w in zip(views, weights, strict=True)), np.zeros_like(total)) / total
-    colour = (
-        sum(
-            (v.colour * w[..., None] for v, w in zip(views, weights, strict=True)),
-            np.zeros((size, size, 3), np.float32),
-        )
-        / total[..., None]
-    )
-    trust = np.max([view.trust for view in views], axis=0)
+    views = [_view(reference, atlas) for reference in by_merit(references)]
+    outer = 1.0 - smoothstep(atlas.regions["depth"], *OUTER)
+    luminance, colour, trust, facing = views[0].luminance, views[0].colour, views[0].trust, views[0].facing
+    for view in views[1:]:
+        # Where a better photograph looks straight at skin it stands alone: two that differ by a hair make mush.
+        # The middle of the face and its features come from the leading one as far as it shows them.
+        flat = outer * (1.0 - smoothstep(facing, *ENOUGH))
+        wanted = np.maximum(1.0 - smoothstep(trust, *KNOWN), flat)
+        share = view.trust * wanted * (1.0 - atlas.regions["guard"])
+        luminance, colour = _joined(luminance, colour, trust, view, share, size)
+        trust, facing = np.maximum(trust, view.trust), np.maximum(facing, view.facing * view.trust)
     coverage = np.max([view.coverage for view in views], axis=0)
     relative = np.exp(luminance[..., None] + colour).astype(np.float32)
     filled = _fill(relative, trust, atlas)
-    skin_colour = np.mean([view.skin_colour for view in views], axis=0).astype(np.float32)
-    return SkinTexture(rgb=filled, weight=np.asarray(coverage, dtype=np.float32), skin_colour=skin_colour)
+    return SkinTexture(rgb=filled, weight=np.asarray(coverage, dtype=np.float32), skin_colour=views[0].skin_colour)
+
+
+def _joined(
+    luminance: FloatArray, colour: FloatArray, trust: FloatArray, view: _View, share: FloatArray, size: int
+) -> tuple[FloatArray, FloatArray]:
+    """Log luminance and colour with a further view laid in by its share.
+
+    What the fit of light left in each photograph differs from the next: smooth differences, read where both
+    show skin and carried on beyond, are taken out of the one that comes in, or their border would show.
+    """
+    both = np.asarray(trust * view.trust, dtype=np.float32)
+    held = np.concatenate([luminance[..., None], colour], axis=-1)
+    new = np.concatenate([view.luminance[..., None], view.colour], axis=-1)
+    apart = np.asarray(np.clip(new - held, -APART_MOST, APART_MOST), dtype=np.float32)
+    smooth = np.zeros_like(apart)
+    for sigma in APART_SIGMAS:
+        near = np.clip(blur(both, sigma * size) * 20.0, 0.0, 1.0)[..., None]
+        smooth += near * (_masked_blur(apart, both, sigma * size) - smooth)
+    joined = held + share[..., None] * (new - smooth - held)
+    return np.asarray(joined[..., 0], dtype=np.float32), np.asarray(joined[..., 1:], dtype=np.float32)
 
 
 def _view(reference: Reference, atlas: Atlas) -> _View:
@@ -145,7 +186,7 @@ def _view(reference: Reference, atlas: Atlas) -> _View:
         trust=np.asarray(trust, dtype=np.float32),
         coverage=coverage,
         skin_colour=skin_colour.astype(np.float32),
-        pixels=height,
+        facing=atlas.picture(np.maximum(smooth[:, 2], 0.0)),
     )
 
 
