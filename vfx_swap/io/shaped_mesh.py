@@ -89,8 +89,12 @@ def write_mesh(mesh: ShapedMesh, path: Path) -> tuple[Path, ...]:
         contents = [mesh.texture_png, _usda(mesh, texture=paths[0].name).encode()]
     else:
         library = f"newmtl face\nKa 0 0 0\nKd 1 1 1\nKs 0.04 0.04 0.04\nNs 20\nillum 2\nmap_Kd {paths[0].name}\n"
-        shapes = [_obj(mesh, delta, library=f"../{paths[1].name}") for delta in mesh.deltas]
-        plain = _obj(mesh, np.zeros_like(mesh.vertices), library=paths[1].name)
+        rest = _obj_rest(mesh)
+        head = f"o {mesh.name}\n"
+        shapes = [
+            f"mtllib ../{paths[1].name}\n{head}{_rows('v', mesh.vertices + delta)}{rest}" for delta in mesh.deltas
+        ]
+        plain = f"mtllib {paths[1].name}\n{head}{_rows('v', mesh.vertices)}{rest}"
         contents = [mesh.texture_png, library.encode(), *(text.encode() for text in (*shapes, plain))]
     for file, content in zip(paths, contents, strict=True):
         with atomic_write(file) as temporary:
@@ -102,11 +106,10 @@ def _rows(head: str, values: np.ndarray) -> str:
     return "".join(f"{head} {' '.join(f'{value:.6g}' for value in row)}\n" for row in values.tolist())
 
 
-def _obj(mesh: ShapedMesh, delta: FloatArray, *, library: str) -> str:
+def _obj_rest(mesh: ShapedMesh) -> str:
+    """What all shapes share: UV, normals, faces."""
     faces = "".join("f " + " ".join(f"{i}/{i}/{i}" for i in row) + "\n" for row in (mesh.triangles + 1).tolist())
-    points = _rows("v", mesh.vertices + delta)
-    rest = _rows("vt", mesh.uv) + _rows("vn", mesh.normals)
-    return f"mtllib {library}\no {mesh.name}\n{points}{rest}usemtl face\ns 1\n{faces}"
+    return f"{_rows('vt', mesh.uv)}{_rows('vn', mesh.normals)}usemtl face\ns 1\n{faces}"
 
 
 class _Block:

@@ -20,14 +20,14 @@ from vfx_swap.geometry.shapes import fit_shape
 from vfx_swap.models.facemesh.canonical import MESH_VERTEX_COUNT
 from vfx_swap.types import EXPRESSION_COUNT
 
-__all__ = ["LIDS", "ExpressionShapes", "closed_lids", "expression_shapes", "remove_expression"]
+__all__ = ["CREASES", "LIDS", "ExpressionShapes", "closed_lids", "expression_shapes", "remove_expression"]
 
 LIDS = {
     "Right": ((246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155)),
     "Left": ((466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382)),
 }
 """Landmarks of upper and lower lid that meet when an eye closes, by the person's side."""
-_CREASES = {
+CREASES = {
     "Right": (247, 30, 29, 27, 28, 56, 190),
     "Left": (467, 260, 259, 257, 258, 286, 414),
 }
@@ -79,7 +79,7 @@ def closed_lids(shapes: ExpressionShapes, points: FloatArray) -> ExpressionShape
         upper, lower = (np.array(row) for row in zip(*pairs, strict=True))
         gap = (points[lower] + delta[lower]) - (points[upper] + delta[upper])
         delta[upper] += gap
-        delta[list(_CREASES[side])] += np.float32(_CREASE_SHARE) * gap
+        delta[list(CREASES[side])] += np.float32(_CREASE_SHARE) * gap
     return replace(shapes, deltas=frozen(deltas))
 
 

@@ -20,6 +20,8 @@ from vfx_swap.geometry.mesh import LOOPS, subdivide, vertex_normals
 from vfx_swap.geometry.shapes import fit_shape
 from vfx_swap.models.facemesh.canonical import MESH_VERTEX_COUNT, CanonicalMesh
 from vfx_swap.models.facemesh.expressions import (
+    CREASES,
+    LIDS,
     ExpressionShapes,
     closed_lids,
     expression_shapes,
@@ -34,6 +36,8 @@ PATCHES = {"eye": (0.06, 0.94), "teeth": (0.94, 0.94), "tongue": (0.06, 0.06), "
 PATCH_RADIUS = 0.045
 METRES = 0.01
 """In a unit of the canonical mesh."""
+TONGUE_DEPTH = 0.5
+"""Share of its length that the tongue keeps."""
 _FLIP = np.array([1.0, -1.0, -1.0])
 _EYE_LOOPS = ("eye_image_right", "eye_image_left")
 """Of the stored left and right eyeball: left is the person's own."""
@@ -97,7 +101,9 @@ def build_face_model(references: Sequence[Reference], *, mesh: CanonicalMesh, le
         [t for t in mesh.triangles if not any(hole.issuperset(t.tolist()) for hole in holes)], np.int32
     )
     fine = subdivide(uv=mesh.uv, triangles=open_mesh, levels=levels)
-    inner, inner_uv, inner_triangles, inner_deltas = _inside(neutral, mesh.vertices)
+    inner, inner_uv, inner_triangles, inner_deltas = _inside(
+        neutral, mesh.vertices, _shut(neutral, deltas, shapes.names)
+    )
     bag, bag_triangles, bag_deltas = _mouth_bag(neutral, deltas)
     vertices = [fine.positions(neutral), inner, bag]
     uv = [fine.uv, inner_uv, np.tile(np.array(PATCHES["mouth"], np.float32), (len(bag), 1))]
@@ -113,7 +119,9 @@ def build_face_model(references: Sequence[Reference], *, mesh: CanonicalMesh, le
     )
 
 
-def _inside(neutral: FloatArray, canonical: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int32], FloatArray]:
+def _inside(
+    neutral: FloatArray, canonical: FloatArray, shut: tuple[np.ndarray, ...]
+) -> tuple[FloatArray, FloatArray, NDArray[np.int32], FloatArray]:
     """Eyeballs, teeth and tongue, fitted behind lids and lips: vertices, UV, triangles, deltas."""
     stored = files("vfx_swap.models.facemesh").joinpath("expressions.npz").read_bytes()
     with np.load(io.BytesIO(stored), allow_pickle=False) as file:
@@ -131,9 +139,10 @@ def _inside(neutral: FloatArray, canonical: FloatArray) -> tuple[FloatArray, Flo
         middle, radius = rest[index].mean(axis=0), float(np.ptp(rest[index, 1])) / 2
         wide = np.ptp(loop[:, 0]) / np.ptp(canonical[list(LOOPS[_EYE_LOOPS[part]])][:, 0])
         centre = loop.mean(axis=0)
-        # Back until no lid cuts into the ball.
-        flat = np.clip(((loop - centre)[:, :2] ** 2).sum(axis=1), 0.0, (0.95 * wide * radius) ** 2)
-        centre[2] = float((loop[:, 2] - np.sqrt((wide * radius) ** 2 - flat)).min()) - 0.03
+        # Back until no lid cuts into the ball, open or shut.
+        lids = np.concatenate([loop, shut[part]])
+        flat = np.clip(((lids - centre)[:, :2] ** 2).sum(axis=1), 0.0, (0.95 * wide * radius) ** 2)
+        centre[2] = float((lids[:, 2] - np.sqrt((wide * radius) ** 2 - flat)).min()) - 0.03
         # A turned ball moves by an affine map of its points: a finer ball takes it over.
         known = np.c_[rest[index] - middle, np.ones(len(index))]
         turns = np.stack([np.linalg.lstsq(known, delta[index], rcond=None)[0] for delta in deltas])
@@ -147,6 +156,10 @@ def _inside(neutral: FloatArray, canonical: FloatArray) -> tuple[FloatArray, Flo
     front = float(neutral[[13, 14, 82, 312, 87, 317], 2].min())
     vertices[mouth, 2] += front - 0.25 - float(vertices[mouth, 2].max())
     deltas[:, mouth] *= mouth_wide
+    # A mask is not deep enough for a whole tongue.
+    tongue = np.unique(table[table[:, 0] == _PARTS.index("tongue"), 1:])
+    root = vertices[tongue, 2].max() - vertices[tongue, 2]
+    vertices[tongue, 2] += (1.0 - TONGUE_DEPTH) * root
     triangles = np.searchsorted(mouth, table[table[:, 0] >= 2, 1:])
     parts = [(vertices[mouth], uv[mouth], triangles, deltas[:, mouth]), *balls]
     starts = np.cumsum([0, *(len(part[0]) for part in parts)])
@@ -173,6 +186,17 @@ def _hemisphere(rings: int = 18, sides: int = 24) -> tuple[np.ndarray, np.ndarra
         a, b = 1 + ring * sides + here, 1 + ring * sides + there
         triangles += [np.stack([a, a + sides, b + sides], axis=1), np.stack([a, b + sides, b], axis=1)]
     return points, uv, np.concatenate(triangles)
+
+
+def _shut(neutral: FloatArray, deltas: FloatArray, names: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+    """Per eye, left first: points of the upper lid's skin when it is shut, (k, 3)."""
+    found = []
+    for side in ("Left", "Right"):
+        closed = neutral + deltas[names.index(f"eyeBlink{side}")]
+        edge = closed[[upper for upper, _ in LIDS[side]]]
+        crease = closed[list(CREASES[side])]
+        found.append(np.concatenate([edge, 0.5 * (edge + crease), 0.25 * edge + 0.75 * crease]).astype(np.float64))
+    return tuple(found)
 
 
 def _mouth_bag(neutral: FloatArray, deltas: FloatArray) -> tuple[FloatArray, NDArray[np.int32], FloatArray]:
