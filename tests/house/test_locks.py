@@ -155,7 +155,8 @@ def test_scripts_work_from_anywhere() -> None:
 
 def test_no_stray_requirement_files() -> None:
     names = {path.name for path in (ROOT / "requirements").iterdir()}
-    assert names == {*(f"{lock}.lock" for lock in LOCKS), "gpu.in", "overrides.txt", "overrides-gpu.txt"}
+    inputs = {"gpu.in", "doubles.in", "overrides.txt", "overrides-gpu.txt"}
+    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles")), *inputs}
 
 
 def installed() -> dict[str, importlib.metadata.Distribution]:
