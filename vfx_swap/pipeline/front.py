@@ -61,6 +61,8 @@ class _Piece:
     """Piece of `FINE` pixels to plate pixels."""
     hands: tuple[Hand, ...]
     """Piece pixels."""
+    held: bool = False
+    """The frame before or after shows a hand too."""
 
 
 @dataclass(eq=False)
@@ -178,7 +180,7 @@ class _Seen:
 
 def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
     """A track whose faces know what is in front of them."""
-    there = pieces.of_track.get(track.id, [])
+    there = _hands_through(pieces.of_track.get(track.id, []))
     if not there:
         return track
     some = [there[index] for index in np.unique(np.linspace(0, len(there) - 1, LEARNT).round().astype(int))]
@@ -195,6 +197,24 @@ def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
     for piece, light in zip(there, expected, strict=True):
         faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, atlases, known, light))
     return rounded_track(replace(track, faces=faces))
+
+
+def _hands_through(there: Sequence[_Piece]) -> list[_Piece]:
+    """The pieces, with hands that the finder lost for a frame where they pass, and word of those that it kept.
+
+    Blurred by its motion, a hand is lost in single frames; found in one frame alone, it may be none.
+    """
+    out = []
+    for index, piece in enumerate(there):
+        around = [there[other] for other in (index - 1, index + 1) if 0 <= other < len(there)]
+        held = [one for one in around if one.hands and abs(one.time - piece.time) == 1]
+        hands = piece.hands
+        if not hands and len(held) == 2 and all(len(one.hands) == 1 for one in held):
+            before, after = (moved_hand(one.hands[0], one.back) for one in held)
+            middle = Hand(points=0.5 * (before.points + after.points), score=min(before.score, after.score))
+            hands = (moved_hand(middle, _inverse(piece.back)),)
+        out.append(replace(piece, hands=hands, held=bool(held)))
+    return out
 
 
 def _worn(some: Sequence[_Piece], pieces: _Pieces, face: Appearance, atlas: Atlas) -> Spectacles | None:
@@ -236,7 +256,7 @@ def _free(seen: _Seen) -> FloatArray:
 def _front(piece: _Piece, pieces: _Pieces, atlases: _Atlases, known: _Known, expected: ViewLight) -> Front | None:
     """What is in front of a face in one frame."""
     rgb = pieces.picture(piece)
-    mattes = {"hand": _passing(rgb, _look(piece, pieces, atlases.light), known.face, expected)}
+    mattes = {"hand": _passing(rgb, _look(piece, pieces, atlases.light), known.face, expected, held=piece.held)}
     if known.worn is not None:
         positions = _positions(piece, atlases.rims)
         facing = atlases.rims.mesh.normals(positions)[:, 2]
@@ -250,11 +270,14 @@ def _front(piece: _Piece, pieces: _Pieces, atlases: _Atlases, known: _Known, exp
     return Front(left=float(piece.back[0, 2]), top=float(piece.back[1, 2]), step=step, mattes=kept)
 
 
-def _passing(rgb: FloatArray, seen: _Seen, face: Appearance, expected: ViewLight) -> np.ndarray | None:
-    """(FINE, FINE) uint8 of hands and whatever else is no part of the face; None: nothing."""
+def _passing(rgb: FloatArray, seen: _Seen, face: Appearance, expected: ViewLight, *, held: bool) -> np.ndarray | None:
+    """(FINE, FINE) uint8 of hands and whatever else is no part of the face; None: nothing.
+
+    Hands that the frames beside show too (`held`) are believed as they are found.
+    """
     view = seen.view
     light = fit_view_light(view, face, trust=_free(seen), expected=expected)
-    hands = confirmed(view, face, light, seen.hands)
+    hands = seen.hands if held else confirmed(view, face, light, seen.hands)
     if is_clear(view, face, light, hands):
         return None
     found = front_of(view, face, light, hands=hands)
