@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,13 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
 from vfx_swap.comp.motion import MotionBlur, blur_along
 from vfx_swap.models.kernels import NUMPY, Kernels
+from vfx_swap.models.protocols import Swapper
 from vfx_swap.models.reprojection.swapper import ReprojectionOptions, ReprojectionSwapper
 from vfx_swap.models.reprojection.texture import build_texture
 from vfx_swap.models.torch_kernels.kernels import torch_kernels
-from vfx_swap.pipeline.engines import ThroughNumpy
 from vfx_swap.pipeline.swap import CastFace, swap_frame
 from vfx_swap.settings import Lighting, Matte, Shot
-from vfx_swap.types import Frame, Front, SwapResult
+from vfx_swap.types import Crop, Face, Frame, Front, Identity, SwapResult, Warp
 
 LIGHT = Lighting(exposure_stops=0.5, temperature_mired=20.0, tint=0.1)
 
@@ -30,6 +31,30 @@ LIGHT = Lighting(exposure_stops=0.5, temperature_mired=20.0, tint=0.1)
 def kernels(request: pytest.FixtureRequest) -> Kernels:
     device = open_or_skip(request.param)
     return torch_kernels(device.index if device.type == "cuda" else None)
+
+
+class ThroughNumpy:
+    """A swapper that works on numpy arrays, for crops that lie on a device."""
+
+    def __init__(self, swapper: Swapper[Any], kernels: Kernels) -> None:
+        self.id = swapper.id
+        self.swapper, self.kernels = swapper, kernels
+
+    def prepare(self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None) -> Any:
+        """What the swapper prepares."""
+        return self.swapper.prepare(identity, colour_space=colour_space, performer=performer)
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """The swapper's."""
+        return self.swapper.warp_for(face)
+
+    def swap(self, crop: Crop, face: Face, prepared: Any, /) -> Crop:
+        """The swapper's crop, on the device again."""
+        there = self.kernels.plain
+        front = None if crop.front is None else there(crop.front)
+        plain = Crop(there(crop.rgb), there(crop.alpha), crop.warp, crop.colour_space, front)
+        after = self.swapper.swap(plain, face, prepared)
+        return replace(crop, rgb=self.kernels.array(after.rgb), alpha=self.kernels.array(after.alpha))
 
 
 def on(kernels: Kernels, one: CastFace) -> CastFace:

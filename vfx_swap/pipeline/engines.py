@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from vfx_swap.arrays import FloatArray
@@ -18,9 +18,8 @@ from vfx_swap.pipeline.identity import TextureBuilder
 from vfx_swap.settings import Cast, Shot
 from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.load import ENGINES
-from vfx_swap.types import Crop, Face, Identity, Warp
 
-__all__ = ["Engine", "ThroughNumpy", "face_at_rest", "open_engine", "texture_builder"]
+__all__ = ["Engine", "face_at_rest", "face_mesh", "open_engine", "texture_builder"]
 
 MESH_CARD = "mediapipe-facemesh"
 """The card whose model file holds the canonical face mesh."""
@@ -37,30 +36,6 @@ class Engine:
     """Card id/file name -> SHA-256 of every model file it works with."""
     kernels: Kernels = NUMPY
     """What its swappers' crops are arrays of."""
-
-
-class ThroughNumpy:
-    """A swapper that works on numpy arrays, for crops that lie on a device: they come and go."""
-
-    def __init__(self, swapper: Swapper[Any], kernels: Kernels) -> None:
-        self.id = swapper.id
-        self.swapper, self.kernels = swapper, kernels
-
-    def prepare(self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None) -> Any:
-        """What the swapper prepares."""
-        return self.swapper.prepare(identity, colour_space=colour_space, performer=performer)
-
-    def warp_for(self, face: Face, /) -> Warp:
-        """The swapper's."""
-        return self.swapper.warp_for(face)
-
-    def swap(self, crop: Crop, face: Face, prepared: Any, /) -> Crop:
-        """The swapper's crop, on the device again."""
-        there = self.kernels.plain
-        front = None if crop.front is None else there(crop.front)
-        plain = Crop(there(crop.rgb), there(crop.alpha), crop.warp, crop.colour_space, front)
-        after = self.swapper.swap(plain, face, prepared)
-        return replace(crop, rgb=self.kernels.array(after.rgb), alpha=self.kernels.array(after.alpha))
 
 
 def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY) -> Engine:
