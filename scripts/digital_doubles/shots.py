@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from scripts.digital_doubles import performance as acts
 from scripts.digital_doubles.cast import HAIR, person
 from scripts.digital_doubles.figure import Figure, Region, rotation
 from scripts.digital_doubles.hair import STYLES, grow_hair
-from scripts.digital_doubles.headwear import cap
+from scripts.digital_doubles.hands import posed_hand
+from scripts.digital_doubles.headwear import cap, woollen_hat
 from scripts.digital_doubles.mesh import FloatArray
 from scripts.digital_doubles.props import hand, microphone
 from scripts.digital_doubles.spectacles import spectacles
@@ -269,6 +271,50 @@ def _two(region: Region, options: Options) -> Stage:
     return _stage(options, (880, 480), seed=105, actors=actors, view=view, world=world, lights=lambda _time: ())
 
 
+def _acted(act: acts.Part, head: acts.Motion) -> Callable[[float], Moment]:
+    """A performance of seconds as one of frames."""
+    return lambda time: Moment(weights=act(time / 24.0), motion=head(time / 24.0))
+
+
+def _point(region: Region, options: Options) -> Stage:
+    """Speech under a woollen hat, behind wire spectacles; a pointing hand rises in front; the camera comes nearer."""
+    body = Figure(region=region, person=person("chike"))
+    head = body.head_shape()
+    poses = _pass(
+        12,
+        (0.0, (-0.10, -0.30, 0.175), (0.0, 10.0, -8.0)),
+        (6.0, (-0.055, -0.165, 0.175), (4.0, 5.0, -14.0)),
+        (11.0, (0.02, -0.18, 0.175), (0.0, 0.0, -26.0)),
+    )
+    tone = body.person.tone
+    props = posed_hand(anatomy=region.anatomy, vertices=body.neutral, tone=tone, poses=poses, shape="pointing")
+    act = _acted(
+        acts.played(acts.speech(seed=107, seconds=1.0), acts.blinks(seed=107, seconds=1.0, mean_gap=0.8)),
+        acts.moved_head(acts.nods(start=0.05, count=1, degrees=5.0), acts.idle(seed=107)),
+    )
+    shake = acts.idle(seed=108)
+
+    def view(time: float) -> View:
+        off = shake(time / 24.0)
+        eye = (off[3], off[4] - 0.01, 1.15 - 0.012 * time + off[5])
+        return looking(eye=eye, target=(0.5 * off[4], -0.015, 0.0), field=14.6, roll=0.3 * float(off[2]))
+
+    things = [*spectacles(head=head, style="wire"), *woollen_hat(head=head)]
+    actors = [_actor(region, "chike", "emre", act, things=things, shirt=(0.30, 0.28, 0.20))]
+    return _stage(options, (560, 480), seed=107, actors=actors, props=props, view=view, wall=GREEN_WALL)
+
+
+def _react(region: Region, options: Options) -> Stage:
+    """Surprise that turns into a laugh, behind rectangular spectacles under a side key."""
+    head = Figure(region=region, person=person("fay")).head_shape()
+    act = _acted(
+        acts.played(acts.surprise(start=0.0, seconds=0.2), acts.laugh(start=0.25, seconds=0.5)),
+        acts.moved_head(acts.turns((0.0, -22.0), (0.45, 4.0)), acts.idle(seed=109)),
+    )
+    actors = [_actor(region, "fay", "anna", act, things=spectacles(head=head, style="rectangular"))]
+    return _stage(options, (560, 480), seed=109, actors=actors, lights=lambda _time: SIDE)
+
+
 SHOTS: Mapping[str, Shot] = {
     shot.name: shot
     for shot in (
@@ -292,6 +338,22 @@ SHOTS: Mapping[str, Shot] = {
         ),
         Shot("light", "the key sweeps from left to right", 9, (("chike", "ben"),), _light),
         Shot("two", "two performers, a room's light, a moving camera", 8, (("fay", "dina"), ("ben", "chike")), _two),
+        Shot(
+            "point",
+            "talks behind wire spectacles, woollen hat, a pointing hand; the camera comes nearer by hand",
+            12,
+            (("chike", "emre"),),
+            _point,
+            ("spectacles", "cap", "hand"),
+        ),
+        Shot(
+            "react",
+            "surprise turns into a laugh behind rectangular spectacles; side key",
+            12,
+            (("fay", "anna"),),
+            _react,
+            ("spectacles",),
+        ),
     )
 }
 
@@ -331,8 +393,3 @@ def reference_stage(*, region: Region, name: str, view: str, options: Options) -
         options, (512, 512), seed=500 + sorted(VIEWS).index(view), actors=[actor], view=camera,
         lights=lambda _time: wanted.lights,
     )  # fmt: skip
-
-
-def rest_pose() -> FloatArray:
-    """(6,) no motion."""
-    return np.zeros(6)
