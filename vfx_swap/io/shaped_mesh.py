@@ -26,6 +26,7 @@ MESH_SUFFIXES = (".obj", ".glb", ".usda")
 ROUGHNESS = 0.55
 _FLOAT, _UINT = 5126, 5125
 _ARRAY, _ELEMENTS = 34962, 34963
+_ONE = "( (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1) )"
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,14 +209,8 @@ def _blend_shape(name: str, delta: FloatArray) -> str:
 
 
 def _usda(mesh: ShapedMesh, *, texture: str) -> str:
-    one = "( (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1) )"
-    names = ", ".join(f'"{name}"' for name in mesh.names)
-    targets = ", ".join(f"</Face/Skin/{name}>" for name in mesh.names)
-    count = len(mesh.vertices)
-    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-    shapes = "".join(_blend_shape(name, delta) for name, delta in zip(mesh.names, mesh.deltas, strict=True))
-    zeros = ", ".join(["0"] * len(mesh.names))
-    return f"""#usda 1.0
+    """A SkelRoot with a skeleton of one joint, the mesh with its blend shapes, and a material."""
+    head = """#usda 1.0
 (
     defaultPrim = "Face"
     metersPerUnit = 1
@@ -225,14 +220,22 @@ def _usda(mesh: ShapedMesh, *, texture: str) -> str:
 def SkelRoot "Face" (
     prepend apiSchemas = ["SkelBindingAPI"]
 )
-{{
-    def Skeleton "Skeleton" (
+{
+"""
+    names = ", ".join(f'"{name}"' for name in mesh.names)
+    parts = (_usda_skeleton(names, len(mesh.names)), _usda_mesh(mesh, names), _usda_material(texture))
+    return head + "\n".join(parts) + "}\n"
+
+
+def _usda_skeleton(names: str, count: int) -> str:
+    zeros = ", ".join(["0"] * count)
+    return f"""    def Skeleton "Skeleton" (
         prepend apiSchemas = ["SkelBindingAPI"]
     )
     {{
         uniform token[] joints = ["head"]
-        uniform matrix4d[] bindTransforms = [{one}]
-        uniform matrix4d[] restTransforms = [{one}]
+        uniform matrix4d[] bindTransforms = [{_ONE}]
+        uniform matrix4d[] restTransforms = [{_ONE}]
         rel skel:animationSource = </Face/Skeleton/Neutral>
 
         def SkelAnimation "Neutral"
@@ -245,8 +248,15 @@ def SkelRoot "Face" (
             float3[] translations = [(0, 0, 0)]
         }}
     }}
+"""
 
-    def Mesh "Skin" (
+
+def _usda_mesh(mesh: ShapedMesh, names: str) -> str:
+    targets = ", ".join(f"</Face/Skin/{name}>" for name in mesh.names)
+    count = len(mesh.vertices)
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    shapes = "".join(_blend_shape(name, delta) for name, delta in zip(mesh.names, mesh.deltas, strict=True))
+    return f"""    def Mesh "Skin" (
         prepend apiSchemas = ["SkelBindingAPI", "MaterialBindingAPI"]
     )
     {{
@@ -270,15 +280,18 @@ def SkelRoot "Face" (
             elementSize = 1
             interpolation = "vertex"
         )
-        matrix4d primvars:skel:geomBindTransform = {one}
+        matrix4d primvars:skel:geomBindTransform = {_ONE}
         uniform token[] skel:blendShapes = [{names}]
         rel skel:blendShapeTargets = [{targets}]
         rel skel:skeleton = </Face/Skeleton>
         uniform token subdivisionScheme = "none"
 
 {shapes}    }}
+"""
 
-    def Material "Material"
+
+def _usda_material(texture: str) -> str:
+    return f"""    def Material "Material"
     {{
         token outputs:surface.connect = </Face/Material/Surface.outputs:surface>
 
@@ -308,5 +321,4 @@ def SkelRoot "Face" (
             float2 outputs:result
         }}
     }}
-}}
 """
