@@ -33,6 +33,8 @@ GOLDEN_VIEWS: Mapping[str, Sequence[str]] = {
 """Pictures of each identity that are kept."""
 _AVERAGED, _POINTWISE = "matte.", ("depth.", "uv.")
 """Passes that are kept. Depth and UV have no mean over an edge: of them one pixel of four is kept."""
+_DATED = {"DateTime": "1980:01:01 00:00:00"}
+"""A fixed date: the same pixels are the same file."""
 
 
 def halved(picture: Picture) -> Picture:
@@ -93,7 +95,7 @@ def _person(drawn: Path, out: Path, views: Sequence[str]) -> list[Path]:
 def _picture(file: Path, out: Path) -> Path:
     passes = _passes(file)
     pixels = short_half(halved(np.stack([passes[k] for k in "RGB"], 2)))
-    write_exr(path=out / file.name, pixels=pixels, half=True, attributes={"oiio:ColorSpace": "lin_rec709"})
+    write_exr(path=out / file.name, pixels=pixels, half=True, attributes={"oiio:ColorSpace": "lin_rec709", **_DATED})
     return out / file.name
 
 
@@ -101,7 +103,8 @@ def _truth(file: Path, out: Path) -> Path:
     passes = _passes(file)
     layers = {name: halved(layer) for name, layer in passes.items() if name.startswith(_AVERAGED)}
     layers |= {name: layer[:-1:2, :-1:2] for name, layer in passes.items() if name.startswith(_POINTWISE)}
-    write_exr(path=out / file.name, pixels=short_half(np.stack([*layers.values()], 2)), half=True, names=[*layers])
+    pixels = short_half(np.stack([*layers.values()], 2))
+    write_exr(path=out / file.name, pixels=pixels, half=True, names=[*layers], attributes=_DATED)
     return out / file.name
 
 
