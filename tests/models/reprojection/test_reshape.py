@@ -7,8 +7,9 @@ from scipy.spatial.transform import Rotation
 from tests.models.faces import Sitter, canonical_mesh
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LIPS, LOOPS
+from vfx_swap.models.facemesh.expressions import LIDS
 from vfx_swap.models.reprojection.eyes import IRISES
-from vfx_swap.models.reprojection.reshape import compare_proportions, reshaped_points
+from vfx_swap.models.reprojection.reshape import BLINKS, compare_proportions, reshaped_points, shut_lids
 
 
 def posed(points: FloatArray, *, degrees: tuple[float, ...], scale: float, at: float) -> FloatArray:
@@ -141,3 +142,26 @@ def test_skin_round_the_mouth_follows_without_a_step(collins: Sitter) -> None:
     stretch = np.linalg.norm(moved[edges[:, 0]] - moved[edges[:, 1]], axis=1) / long
     assert np.abs(moved[list(LIPS), 1]).mean() > 0.2
     assert stretch.max() < 0.9
+
+
+def test_a_blink_shuts_the_identity_s_lids_too(collins: Sitter) -> None:
+    expression = np.zeros(52, np.float32)
+    assert shut_lids(collins.points, expression) is collins.points
+    expression[BLINKS["Left"]] = 0.9
+    shut = shut_lids(collins.points, expression)
+    left, right = ([np.array(row) for row in zip(*LIDS[side], strict=True)] for side in ("Left", "Right"))
+    assert np.allclose(shut[left[0]], shut[left[1]], atol=1e-4)
+    assert np.array_equal(shut[right[0]], collins.points[right[0]])
+
+
+def test_wider_eyes_stay_as_shut_as_the_performer_s(collins: Sitter) -> None:
+    upper, lower = (np.array(row) for row in zip(*(pair for side in LIDS.values() for pair in side), strict=True))
+    wide = collins.points.copy()
+    wide[upper, 1] -= 3.0
+    proportions = compare_proportions(collins.points, wide, mesh=canonical_mesh())
+    gap = lambda points: np.linalg.norm(points[upper] - points[lower], axis=1).mean()  # noqa: E731
+    opened = reshaped_points(collins.points, proportions, amount=1.0)
+    assert gap(opened) > gap(collins.points) + 1.5
+    shut = collins.points.copy()
+    shut[upper] += 0.9 * (shut[lower] - shut[upper])
+    assert gap(reshaped_points(shut, proportions, amount=1.0)) < gap(shut) + 0.2

@@ -17,11 +17,11 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LIPS, LOOPS, SKIN_LANDMARKS, bent_between
 from vfx_swap.geometry.shapes import fit_shape
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
-from vfx_swap.models.facemesh.expressions import ExpressionShapes, remove_expression
+from vfx_swap.models.facemesh.expressions import LIDS, ExpressionShapes, remove_expression
 from vfx_swap.models.reprojection.eyes import IRISES
 from vfx_swap.models.reprojection.soft import smoothstep
 
-__all__ = ["Proportions", "at_rest", "compare_proportions", "reshaped_points"]
+__all__ = ["Proportions", "at_rest", "compare_proportions", "reshaped_points", "shut_lids"]
 
 MOUTH = (0, 17, 61, 291)
 CORNERS = (61, 291)
@@ -34,6 +34,12 @@ OUTLINE_FADE = (0.0, 0.1)
 EXPRESSION_SHARE = 0.5
 """Share of an expression that is taken off: the landmarker's weights run high (a smile taken off whole turns into a
 pout; on doubles, 0.5 lays neutral shapes best)."""
+BLINKS = {"Left": 9, "Right": 10}
+"""Index of eyeBlink among the landmarker's weights, by the person's side."""
+BLINK = (0.55, 0.75)
+"""Weight between which an eye goes from open a slit to shut."""
+SHUT, WIDE_OPEN = 0.25, 1.3
+"""Gap of the lids against their rest that a landmarker leaves to shut eyes, and the bound on how far they may open."""
 JAW_FROM = (0.0, 0.12)
 """Face heights under the nose between which the outline begins to be the jaw's."""
 RIGID_FROM = (0.12, 0.40)
@@ -107,12 +113,44 @@ def reshaped_points(points: FloatArray, proportions: Proportions | None, *, amou
     if amount <= 0.0 or proportions is None:
         return points
     pose = fit_shape(proportions.neutral * UP, points[:SKIN_LANDMARKS], proportions.rigid)
-    moved = pose.turn(proportions.difference * UP) * amount
+    moved = pose.turn(_with_lids(points, proportions, scale=pose.scale) * UP) * amount
     placed = points.astype(np.float64)
     placed[:SKIN_LANDMARKS] += moved
     for (centre, ring), corners in zip(IRISES, EYE_CORNERS, strict=True):
         placed[[centre, *ring]] += moved[list(corners)].mean(axis=0)
     return placed.astype(np.float32)
+
+
+def shut_lids(points: FloatArray, expression: FloatArray) -> FloatArray:
+    """Landmarks (478, 3) with the lids together where the landmarker says that an eye is shut.
+
+    Its points leave a gap there of a quarter of the open eye's, in which the identity's eye would show.
+
+    Args:
+        points: (478, 3).
+        expression: (52,) the landmarker's weights.
+    """
+    shut = {side: float(smoothstep(np.float32(expression[index]), *BLINK)) for side, index in BLINKS.items()}
+    if not any(shut.values()):
+        return points
+    out = points.copy()
+    for side, share in shut.items():
+        upper, lower = (np.array(row) for row in zip(*LIDS[side], strict=True))
+        out[upper] += np.float32(share) * (points[lower] - points[upper])
+    return out
+
+
+def _with_lids(points: FloatArray, proportions: Proportions, *, scale: float) -> np.ndarray:
+    """(468, 3) the difference, lids drawn apart only as far as the performer's are open: who blinks, blinks."""
+    difference, neutral = proportions.difference.copy(), proportions.neutral
+    upper, lower = (np.array(row) for row in zip(*(pair for side in LIDS.values() for pair in side), strict=True))
+    gap = np.linalg.norm((points[upper] - points[lower]).astype(np.float64), axis=1) / max(scale, 1e-9)
+    rest = np.maximum(np.linalg.norm(neutral[upper] - neutral[lower], axis=1), 1e-6)
+    # Lids that are shut are found a little apart.
+    open_now = np.clip((gap / rest - SHUT) / (1.0 - SHUT), 0.0, WIDE_OPEN)[:, None]
+    middle, half = (difference[upper] + difference[lower]) / 2.0, (difference[upper] - difference[lower]) / 2.0
+    difference[upper], difference[lower] = middle + half * open_now, middle - half * open_now
+    return difference
 
 
 def _laid(points: FloatArray, canonical: np.ndarray, rigid: np.ndarray) -> np.ndarray:

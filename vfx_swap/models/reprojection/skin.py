@@ -13,7 +13,7 @@ from vfx_swap.light.harmonics import LUMA, HarmonicLight, fit_light
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 
-__all__ = ["SkinFit", "fit_skin", "spectacle_rims"]
+__all__ = ["SkinFit", "fit_skin", "hanging", "sheen", "spectacle_rims"]
 
 SPREAD_LEAST = (0.06, 0.08, 0.15)
 SPREAD_MOST = (0.12, 0.20, 0.30)
@@ -26,6 +26,10 @@ DOUBTFUL = 0.65
 """Probability of skin under which a texel may belong to a frame."""
 GLARE = 1.8
 """Spreads of log luminance over which a texel behind a lens is a reflection."""
+HANGS, OUTLINE = 0.1, 0.06
+"""Share from which a thing hangs together, and the region `edge` under which it touches the outline."""
+SHEEN = (0.3, 1.2)
+"""Spreads of log luminance over which skin shines."""
 LINE = 0.55
 """Spreads of log luminance by which a fine line stands off its surroundings."""
 THIN = 0.65
@@ -100,6 +104,22 @@ def fit_skin(
 def _log_features(relative: FloatArray) -> np.ndarray:
     logs = np.log(np.clip(relative, 1e-3, 1e3))
     return np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1], logs @ np.asarray(LUMA, np.float32)], axis=1)
+
+
+def hanging(things: FloatArray, atlas: Atlas) -> FloatArray:
+    """(size, size) 1 on those things (size, size), 0 to 1, that hang together with the outline of the face; soft."""
+    size = atlas.size
+    _, labels = cv2.connectedComponents((things > HANGS).astype(np.uint8))
+    found = np.unique(labels[atlas.regions["edge"] < OUTLINE])
+    hangs = np.isin(labels, found[found > 0]).astype(np.float32)
+    return np.clip(blur(grow(hangs, 0.008 * size), 0.004 * size), 0.0, 1.0)
+
+
+def sheen(fit: SkinFit) -> FloatArray:
+    """(k,) 0 to 1: brighter than skin and no more coloured, as the reflection of a lamp on it is."""
+    red, blue, bright = fit.distance[:, 0], fit.distance[:, 1], fit.distance[:, 2]
+    pale = (1.0 - smoothstep(red, 1.0, 2.5)) * smoothstep(blue, -2.5, -1.0)
+    return np.asarray(smoothstep(bright, *SHEEN) * pale, dtype=np.float32)
 
 
 def spectacle_rims(fit: SkinFit, atlas: Atlas, *, whole: bool = False) -> FloatArray:

@@ -26,8 +26,8 @@ from vfx_swap.models.reprojection.carried import Worn, cast_shadows, finer_detai
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
 from vfx_swap.models.reprojection.makeup import kept_makeup
 from vfx_swap.models.reprojection.openings import EYES, eye_gain, opening
-from vfx_swap.models.reprojection.reshape import Proportions, at_rest, compare_proportions, reshaped_points
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
+from vfx_swap.models.reprojection.reshape import Proportions, at_rest, compare_proportions, reshaped_points, shut_lids
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, sheen, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
 from vfx_swap.types import Crop, Face, Identity, Warp
@@ -42,10 +42,8 @@ RESIDUAL_SIGMA = 0.10
 """Blur of the light that the harmonic fit leaves over, as a fraction of the UV side (0.12 face heights)."""
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
 """How much of it is put on, and its bound in log."""
-PROFILE = (25.0, 50.0)
+PROFILE = (15.0, 40.0)
 """Degrees off the camera between which proportions are left to the performer."""
-HAIR_HANGS = 0.1
-"""Share of hair over which it hangs together."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ class ReprojectionSwapper:
 
         # The identity's face, by the performer's landmarks with the identity's proportions.
         amount = self.options.reshape * _faces_camera(face)
-        points = reshaped_points(own, prepared.proportions, amount=amount)
+        points = shut_lids(reshaped_points(own, prepared.proportions, amount=amount), face.expression)
         shape = positions if points is own else atlas.mesh.positions(points)
         raster = kernels.rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
         uv = raster.interpolate(atlas.mesh.uv, atlas.mesh.triangles)
@@ -204,7 +202,8 @@ class ReprojectionSwapper:
         swapped *= finer_detail(worn, bare, photographed_pixels=prepared.photographed_pixels, height=height)
         if self.options.match_light:
             swapped *= cast_shadows(worn, light, bare, height=height)
-            swapped += highlights(worn, light, skin, height=height)
+            shiny = np.maximum(skin_uv, self._shiny(seen))
+            swapped += highlights(worn, light, kernels.sample(on(shiny), at_light), height=height)
         at_plate = at_light if points is own else atlas.lookup(self._own_uv(positions, raster, uv))
         alpha = kernels.sample(on(alpha_uv), at_plate)
         # Teeth, tongue and darkness stay the plate's, and move with the lips.
@@ -311,6 +310,12 @@ class ReprojectionSwapper:
         turned = smoothstep(seen.facing, 0.05, 0.3)
         return np.asarray(border * coverage * turned * (1.0 - front), dtype=np.float32)
 
+    def _shiny(self, seen: _Seen) -> FloatArray:
+        """(size, size) where what is brighter than skin is a highlight of it: no feature, glint or thing in front."""
+        atlas = self._atlas
+        bare = seen.visible * (1.0 - grow(seen.rims, 0.02 * atlas.size)) * (1.0 - atlas.regions["guard"])
+        return np.asarray(atlas.picture(sheen(seen.fit)) * bare, dtype=np.float32)
+
     def _hair(self, seen: _Seen, row: FloatArray) -> FloatArray:
         """(size, size) hair and caps over the face: what is not skin and hangs in from the outline.
 
@@ -321,10 +326,7 @@ class ReprojectionSwapper:
         skin = blur(atlas.picture(seen.fit.skin), 0.006 * size)
         hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
         hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
-        _, labels = cv2.connectedComponents((hair > HAIR_HANGS).astype(np.uint8))
-        hanging = np.unique(labels[atlas.regions["edge"] < 0.06])
-        hangs = np.isin(labels, hanging[hanging > 0]).astype(np.float32)
-        return np.asarray(hair * np.clip(blur(grow(hangs, 0.008 * size), 0.004 * size), 0.0, 1.0), dtype=np.float32)
+        return np.asarray(hair * hanging(hair, atlas), dtype=np.float32)
 
 
 def _faces_camera(face: Face) -> float:

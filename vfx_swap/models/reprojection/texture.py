@@ -20,7 +20,7 @@ from vfx_swap.geometry.sample import sample
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas, make_atlas
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.types import Reference, SkinTexture
 
@@ -51,6 +51,8 @@ DETAIL_SCALE = 0.012
 """Scale, as a fraction of the side, of the detail that is reflected into what is filled."""
 REFLECTED_REACH, REFLECTED_MOST = 0.08, 0.06
 """How far it is reflected, as a fraction of the side, and its bound: a fold beside a rim is no texture of skin."""
+STRANDS = (-2.5, -1.2)
+"""Spreads of log luminance under which what hangs in from the outline is hair."""
 MERIT_HALF_SIZE, MERIT_EXPRESSION = 0.25, 0.03
 """What half the size, and one expression weight in full, cost a reference against its facing (the cosine)."""
 ENOUGH = (0.55, 0.8)
@@ -236,6 +238,12 @@ def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
     around = _masked_blur(probable[..., None], 1.0 - guard, 0.03 * size)[..., 0]
     bare = smoothstep(around, 0.02, 0.08)
     hair = (1.0 - smoothstep(skin, 0.35, 0.75)) * (1.0 - guard * bare) * (1.0 - core * bare)
+    # Strands that hang in beside the eyes are dark and of one piece with the outline; brows and eyes stay.
+    dark = 1.0 - smoothstep(atlas.picture(fit.distance[:, 2]), *STRANDS)
+    strands = (1.0 - smoothstep(skin, 0.35, 0.75)) * dark * (1.0 - smoothstep(row, 0.55, 0.65))
+    features = np.clip(sum(atlas.regions[name] for name in ("eyes", "brows")), 0.0, 1.0)
+    strands = np.asarray(strands * (1.0 - np.clip(2.0 * features, 0.0, 1.0)), dtype=np.float32)
+    hair = np.maximum(hair, strands * hanging(strands, atlas))
     inside = atlas.picture(np.ones(len(fit.skin), np.float32))
     return np.asarray((1.0 - hair) * inside, dtype=np.float32)
 
