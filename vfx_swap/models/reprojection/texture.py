@@ -179,7 +179,7 @@ def _view(reference: Reference, atlas: Atlas) -> _View:
         # Eyes behind lenses are dark, small and full of reflections: the performer's are better.
         behind = np.float32(BEHIND_LENS) * smoothstep(atlas.regions["eyes"], 0.5, 1.0)
         trust, coverage = trust * (1.0 - behind), coverage * (1.0 - behind)
-    luminance, colour = _detail(shown, fit, trust, atlas)
+    luminance, colour = _detail(shown, fit, trust, atlas, behind_lenses=bool(hard_rims.any()))
     core = fit.skin > 0.7
     skin_colour = fit.shade[core].mean(axis=0) if core.any() else fit.shade.mean(axis=0)
     return _View(
@@ -264,7 +264,9 @@ def _coverage(shown_skin: FloatArray, atlas: Atlas) -> FloatArray:
     return np.minimum(blur(smoothstep(inner.astype(np.float32), 0.0, 0.035), 0.01 * size), np.float32(1.0))
 
 
-def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
+def _detail(
+    shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas, *, behind_lenses: bool
+) -> tuple[FloatArray, FloatArray]:
     """Log luminance (size, size) and log colour (size, size, 3) over mean skin.
 
     Luminance is the plain sum of the channels over that of the light: in saturated photographs the weak
@@ -289,7 +291,9 @@ def _detail(shown: FloatArray, fit: SkinFit, trust: FloatArray, atlas: Atlas) ->
     colour = logs - (logs @ np.asarray(LUMA, np.float32))[..., None]
     # In the dark of lashes and folds colour is noise; in highlights it is the lamp's, not the skin's.
     skin_only = 1.0 - np.clip(2.0 * atlas.regions["eyes"], 0.0, 1.0)
-    dark = smoothstep(luminance, *DARK_SKIN) * skin_only + smoothstep(luminance, *DARK_IRIS) * (1.0 - skin_only)
+    # Irises are dark and have colour; behind lenses it is the lens' and the lids'.
+    iris = smoothstep(atlas.regions["eyes"], 0.8, 1.0) * np.float32(not behind_lenses)
+    dark = smoothstep(luminance, *DARK_SKIN) * (1.0 - iris) + smoothstep(luminance, *DARK_IRIS) * iris
     colour *= dark[..., None]
     colour *= (1.0 - smoothstep(luminance, *HIGHLIGHT_COLOUR) * skin_only)[..., None]
     features = np.clip(atlas.regions["lips"] + atlas.regions["eyes"], 0.0, 1.0)[..., None]
