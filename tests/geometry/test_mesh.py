@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.geometry.meshes import grid_mesh
+from tests.models.faces import canonical_mesh
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import LOOPS, SKIN_LANDMARKS, subdivide, vertex_normals
 
@@ -146,3 +147,14 @@ def test_loops_are_closed_rings_of_skin_landmarks() -> None:
     for name, loop in LOOPS.items():
         assert len(set(loop)) == len(loop), name
         assert 0 <= min(loop) <= max(loop) < SKIN_LANDMARKS, name
+
+
+def test_shut_lids_stay_shut_when_the_mesh_is_made_finer() -> None:
+    face = canonical_mesh()
+    mesh = subdivide(uv=face.uv, triangles=face.triangles, levels=2)
+    points = face.vertices.copy()
+    # The upper lid's row, laid on the lower's.
+    upper, lower = (161, 160, 159, 158, 157), (163, 144, 145, 153, 154)
+    points[list(upper)] = points[list(lower)]
+    fine = mesh.positions(points)
+    np.testing.assert_allclose(fine[list(upper)[1:-1]], fine[list(lower)[1:-1]], atol=0.05)

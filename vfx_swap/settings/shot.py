@@ -119,7 +119,8 @@ class Matte(Table):
     """Width of the soft edge as a fraction of face height."""
     holdout: Annotated[tuple[Holdout, ...], Field(strict=False)] = ("hair", "glasses", "hand")
     """What stays the plate's when it lies over the face. `hair`: hair, fringe and caps; `glasses`: the rims of
-    spectacles; `hand`: hands, and whatever else passes in front, such as a microphone. A list given here stands alone."""
+    spectacles; `hand`: hands, and whatever else passes in front, such as a microphone. A list given here stands
+    alone."""
 
 
 class Write(Table):

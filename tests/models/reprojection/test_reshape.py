@@ -159,7 +159,10 @@ def test_wider_eyes_stay_as_shut_as_the_performer_s(collins: Sitter) -> None:
     wide = collins.points.copy()
     wide[upper, 1] -= 3.0
     proportions = compare_proportions(collins.points, wide, mesh=canonical_mesh())
-    gap = lambda points: np.linalg.norm(points[upper] - points[lower], axis=1).mean()  # noqa: E731
+
+    def gap(points: FloatArray) -> float:
+        return float(np.linalg.norm(points[upper] - points[lower], axis=1).mean())
+
     opened = reshaped_points(collins.points, proportions, amount=1.0)
     assert gap(opened) > gap(collins.points) + 1.5
     shut = collins.points.copy()
