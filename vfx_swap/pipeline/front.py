@@ -37,6 +37,9 @@ __all__ = ["find_fronts"]
 
 FINE, ROUGH = 320, 160
 """Side in pixels of the mattes, and of the pictures in which what is in front is told from the face."""
+WHOLE = 0.7
+"""Share of a face's landmarks that lie in the picture from which hands are looked for: in what is left of a face that
+the frame cuts, the finder takes lips for fingers and is sure of it."""
 WIDE = 1.15
 """Side of a piece, as a multiple of the landmarks' extent."""
 LEARNT = 40
@@ -143,7 +146,8 @@ def _gather(
         side = WIDE * max(4.0, float((high - low).max()))
         rgb, back = cut_upright(image.rgb, centre=(low + high) / 2, side=side, roll_degrees=0.0, size=FINE)
         into = _inverse(back)
-        found = () if hands is None else hands_near(image, points, finder=hands)
+        inside = ((points[:, :2] >= 0.0) & (points[:, :2] < image.rgb.shape[1::-1])).all(axis=1).mean()
+        found = () if hands is None or inside < WHOLE else hands_near(image, points, finder=hands)
         back[:, 2] += origin[:2]
         pieces.add(track_id, face, time, rgb, back, [moved_hand(hand, into) for hand in found])
 
