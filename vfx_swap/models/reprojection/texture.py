@@ -172,7 +172,7 @@ def _view(reference: Reference, atlas: Atlas) -> _View:
     hard_rims = spectacle_rims(fit, atlas)
     rims = _soft_rims(hard_rims, atlas)
     seen = _visible(positions, texels, facing, smooth[:, 2], reference, atlas)
-    shown_skin = _shown_skin(fit, atlas) * seen
+    shown_skin = _shown_skin(fit, hard_rims, atlas) * seen
     trust = shown_skin * (1.0 - rims)
     coverage = _coverage(shown_skin, atlas)
     if hard_rims.any():
@@ -222,7 +222,7 @@ def _visible(
     return atlas.picture(np.asarray(turned * inside * ~hidden, dtype=np.float32))
 
 
-def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
+def _shown_skin(fit: SkinFit, rims: FloatArray, atlas: Atlas) -> FloatArray:
     """(size, size) 1 where the reference shows skin or a feature, 0 on hair and hats.
 
     The middle of the face below the brows' top is taken as face: hair seldom lies there, wrinkles do; but not
@@ -241,8 +241,9 @@ def _shown_skin(fit: SkinFit, atlas: Atlas) -> FloatArray:
     # Strands that hang in beside the eyes are dark and of one piece with the outline; brows and eyes stay.
     dark = 1.0 - smoothstep(atlas.picture(fit.distance[:, 2]), *STRANDS)
     strands = (1.0 - smoothstep(skin, 0.35, 0.75)) * dark * (1.0 - smoothstep(row, 0.55, 0.65))
+    # So do arms and rims of spectacles, which are filled and not left to the plate: not with spectacles on.
     features = np.clip(sum(atlas.regions[name] for name in ("eyes", "brows")), 0.0, 1.0)
-    strands = np.asarray(strands * (1.0 - np.clip(2.0 * features, 0.0, 1.0)), dtype=np.float32)
+    strands = np.asarray(strands * (1.0 - np.clip(2.0 * features, 0.0, 1.0)) * (not rims.any()), dtype=np.float32)
     hair = np.maximum(hair, strands * hanging(strands, atlas))
     inside = atlas.picture(np.ones(len(fit.skin), np.float32))
     return np.asarray((1.0 - hair) * inside, dtype=np.float32)
