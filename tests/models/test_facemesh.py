@@ -12,8 +12,8 @@ from vfx_swap.models.cards import card_folder, read_card
 from vfx_swap.models.default import FaceModels
 from vfx_swap.models.facemesh.landmarker import FaceMeshLandmarker, load_facemesh
 from vfx_swap.models.facemesh.mirror import mirrored_landmarks
-from vfx_swap.models.facemesh.quiet import is_chatter
 from vfx_swap.models.registry import LoadOptions
+from vfx_swap.models.runtimes.quiet import is_chatter
 from vfx_swap.models.weights import verified_files
 from vfx_swap.types import Detection, Landmarks
 

@@ -240,11 +240,11 @@ def _prepare_cast(
     swappers = {id(cast): engine.swapper_for(cast) for cast in owners.values()}
     ready: dict[tuple[int, int], Any] = {}
     cast_tracks = []
-    rest = face_at_rest()
+    rest = face_at_rest() if any(cast.reshape > 0.0 for cast in owners.values()) else None
     for track_id, cast in owners.items():
         track, swapper = tracks.track(track_id), swappers[id(cast)]
         performer = None
-        if cast.reshape > 0.0:
+        if rest is not None and cast.reshape > 0.0:
             performer = neutral_shape([rest(face.points, face.expression) for face in track.faces.values()])
         # Reshaping is of one performer; without it one preparation serves a crowd cast by `all`.
         key = (id(cast), -1 if performer is None else track_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,16 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.errors import ModelMismatchError
 from vfx_swap.models.cards import Card
 from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
 from vfx_swap.models.facemesh.confidence import apart, confidence_of, sharpness
 from vfx_swap.models.facemesh.mirror import mirrored_expressions, mirrored_landmarks, mirrored_rotation
 from vfx_swap.models.facemesh.pose import mean_rotation, pose_from_matrix
-from vfx_swap.models.facemesh.quiet import quiet_stderr
 from vfx_swap.models.pictures import Matrix, apply, bytes_of, cut_upright, similarity_roll
 from vfx_swap.models.registry import LoadOptions
-from vfx_swap.models.runtimes.offline_thread import OfflineThread
+from vfx_swap.models.runtimes.mediapipe_task import MediaPipeTask, open_mediapipe_task
 from vfx_swap.types import LANDMARK_COUNT, Detection, Landmarks, ModelImage
 
 __all__ = ["FaceMeshLandmarker", "load_facemesh"]
@@ -63,17 +60,12 @@ class _View:
 class FaceMeshLandmarker:
     """Places 478 points on a face. Calls from several threads take turns. Close it, or use it in `with`."""
 
-    def __init__(
-        self, *, id: str, task: Any, thread: OfflineThread, mesh: CanonicalMesh
-    ) -> None:  # Any: mediapipe ships no usable types
+    def __init__(self, *, id: str, task: MediaPipeTask, mesh: CanonicalMesh) -> None:
         self.id = id
         self.mesh = mesh
         """The canonical mesh of its points."""
         self._task = task
-        self._thread = thread
         self._partners = mirrored_landmarks(mesh)
-        # MediaPipe complains at exit about one that nobody closed, so a forgotten one closes itself.
-        self._close = weakref.finalize(self, _close, task, thread)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +75,7 @@ class FaceMeshLandmarker:
 
     def close(self) -> None:
         """Free the network. A second call does nothing."""
-        self._close()
+        self._task.close()
 
     def landmarks(self, image: ModelImage, detection: Detection, /) -> Landmarks | None:
         """The face's landmarks, or None when the network does not confirm that it is a face.
@@ -134,7 +126,7 @@ class FaceMeshLandmarker:
             grey_outside=place.grey_outside,
         )
         shown = np.ascontiguousarray(piece[:, ::-1]) if mirrored else piece
-        result = self._thread.call(_detect, self._task, bytes_of(shown))
+        result = self._task.detect(bytes_of(shown))
         if not result.face_landmarks or not result.facial_transformation_matrixes or not result.face_blendshapes:
             return None
         raw = np.array([[point.x, point.y, point.z] for point in result.face_landmarks[0]], dtype=np.float64)
@@ -159,7 +151,7 @@ class FaceMeshLandmarker:
 def load_facemesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -> FaceMeshLandmarker:
     """The landmarker of a card. It runs on the CPU whatever the device: 15 ms a look.
 
-    MediaPipe is loaded and called on a thread without network only: see `OfflineThread`.
+    MediaPipe is loaded and called on a thread without network only: see `MediaPipeTask`.
 
     Raises:
         ModelMismatchError: MediaPipe cannot read the file.
@@ -168,23 +160,13 @@ def load_facemesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -
     del options
     path = files["bundle"]
     mesh = read_canonical_mesh(path)
-    thread = OfflineThread(name=f"{card.id} landmarker")
-    try:
-        task = thread.call(_create, path.read_bytes())
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        thread.stop()
-        raise ModelMismatchError(f"MediaPipe cannot read it ({error})", where=path) from error
-    except BaseException:
-        thread.stop()
-        raise
-    return FaceMeshLandmarker(id=card.id, task=task, thread=thread, mesh=mesh)
+    task = open_mediapipe_task(path, name=f"{card.id} landmarker", create=_create)
+    return FaceMeshLandmarker(id=card.id, task=task, mesh=mesh)
 
 
 def _create(bundle: bytes) -> Any:
-    """MediaPipe's task, warmed up, since its first picture makes it chatter once more."""
     from mediapipe.tasks.python import BaseOptions, vision
 
-    # Bytes, not the path: MediaPipe resolves relative paths against its own package.
     settings = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_buffer=bundle),
         running_mode=vision.RunningMode.IMAGE,
@@ -194,28 +176,7 @@ def _create(bundle: bytes) -> Any:
         output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,
     )
-    with quiet_stderr():
-        task = vision.FaceLandmarker.create_from_options(settings)
-        _detect(task, np.zeros((64, 64, 3), dtype=np.uint8))
-    return task
-
-
-def _detect(task: Any, picture: NDArray[np.uint8]) -> Any:
-    import mediapipe
-
-    return task.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture))
-
-
-def _close(task: Any, thread: OfflineThread) -> None:
-    try:
-        with quiet_stderr():
-            thread.call(task.close)
-    except RuntimeError:
-        # At exit MediaPipe's own worker is already gone. The process frees what it held; its finalizer must not
-        # try again on half an interpreter.
-        task._handle = None  # noqa: SLF001  it has no public way
-    finally:
-        thread.stop()
+    return vision.FaceLandmarker.create_from_options(settings)
 
 
 def _place_of(points: Matrix) -> _Place:

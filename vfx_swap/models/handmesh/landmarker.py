@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.errors import ModelMismatchError
 from vfx_swap.models.cards import Card
-from vfx_swap.models.facemesh.quiet import quiet_stderr
 from vfx_swap.models.pictures import bytes_of
 from vfx_swap.models.protocols import HAND_POINT_COUNT, Hand
 from vfx_swap.models.registry import LoadOptions
-from vfx_swap.models.runtimes.offline_thread import OfflineThread
+from vfx_swap.models.runtimes.mediapipe_task import MediaPipeTask, open_mediapipe_task
 from vfx_swap.types import ModelImage
 
 __all__ = ["HandMeshFinder", "load_handmesh"]
@@ -31,12 +27,9 @@ its own colour is lost in some frames of a pass."""
 class HandMeshFinder:
     """Places 21 points on each hand. Calls from several threads take turns. Close it, or use it in `with`."""
 
-    def __init__(self, *, id: str, task: Any, thread: OfflineThread) -> None:  # Any: mediapipe ships no usable types
+    def __init__(self, *, id: str, task: MediaPipeTask) -> None:
         self.id = id
         self._task = task
-        self._thread = thread
-        # As the face landmarker: one that nobody closed closes itself.
-        self._close = weakref.finalize(self, _close, task, thread)
 
     def __enter__(self) -> Self:
         return self
@@ -46,12 +39,12 @@ class HandMeshFinder:
 
     def close(self) -> None:
         """Free the network. A second call does nothing."""
-        self._close()
+        self._task.close()
 
     def hands(self, image: ModelImage, /) -> tuple[Hand, ...]:
         """All hands found, best score first; the network looks at the whole picture, so give it a piece."""
         height, width = image.rgb.shape[:2]
-        result = self._thread.call(_detect, self._task, bytes_of(image.rgb))
+        result = self._task.detect(bytes_of(image.rgb))
         found = []
         for marks, handed in zip(result.hand_landmarks, result.handedness, strict=True):
             raw = np.array([[mark.x, mark.y, mark.z] for mark in marks], dtype=np.float64)
@@ -66,28 +59,18 @@ class HandMeshFinder:
 def load_handmesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -> HandMeshFinder:
     """The hand finder of a card. It runs on the CPU whatever the device: 20 ms a look.
 
-    MediaPipe is loaded and called on a thread without network only: see `OfflineThread`.
+    MediaPipe is loaded and called on a thread without network only: see `MediaPipeTask`.
 
     Raises:
         ModelMismatchError: MediaPipe cannot read the file.
         DeviceError: this system cannot keep MediaPipe off the network.
     """
     del options
-    path = files["bundle"]
-    thread = OfflineThread(name=f"{card.id} hands")
-    try:
-        task = thread.call(_create, path.read_bytes())
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        thread.stop()
-        raise ModelMismatchError(f"MediaPipe cannot read it ({error})", where=path) from error
-    except BaseException:
-        thread.stop()
-        raise
-    return HandMeshFinder(id=card.id, task=task, thread=thread)
+    task = open_mediapipe_task(files["bundle"], name=f"{card.id} hands", create=_create)
+    return HandMeshFinder(id=card.id, task=task)
 
 
 def _create(bundle: bytes) -> Any:
-    """MediaPipe's task, warmed up, since its first picture makes it chatter once more."""
     from mediapipe.tasks.python import BaseOptions, vision
 
     settings = vision.HandLandmarkerOptions(
@@ -97,24 +80,4 @@ def _create(bundle: bytes) -> Any:
         min_hand_detection_confidence=PRESENCE,
         min_hand_presence_confidence=PRESENCE,
     )
-    with quiet_stderr():
-        task = vision.HandLandmarker.create_from_options(settings)
-        _detect(task, np.zeros((64, 64, 3), dtype=np.uint8))
-    return task
-
-
-def _detect(task: Any, picture: NDArray[np.uint8]) -> Any:
-    import mediapipe
-
-    return task.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture))
-
-
-def _close(task: Any, thread: OfflineThread) -> None:
-    try:
-        with quiet_stderr():
-            thread.call(task.close)
-    except RuntimeError:
-        # At exit MediaPipe's own worker is already gone; its finalizer must not try again.
-        task._handle = None  # noqa: SLF001  it has no public way
-    finally:
-        thread.stop()
+    return vision.HandLandmarker.create_from_options(settings)

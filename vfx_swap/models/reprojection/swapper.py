@@ -196,13 +196,14 @@ class ReprojectionSwapper:
         if seen.makeup is not None:
             swapped *= xp.exp(kernels.sample(on(seen.makeup), at_light))
         # A glint on a frame is no highlight of skin.
-        skin_uv = atlas.picture(seen.fit.skin) * (1.0 - grow(seen.rims, 0.02 * atlas.size))
+        clear = 1.0 - grow(seen.rims, 0.02 * atlas.size)
+        skin_uv = atlas.picture(seen.fit.skin) * clear
         skin = kernels.sample(on(skin_uv), at_light)
         bare = skin * (1.0 - kernels.sample(on(atlas.regions["guard"]), at_light))
         swapped *= finer_detail(worn, bare, photographed_pixels=prepared.photographed_pixels, height=height)
         if self.options.match_light:
             swapped *= cast_shadows(worn, light, bare, height=height)
-            shiny = np.maximum(skin_uv, self._shiny(seen))
+            shiny = np.maximum(skin_uv, self._shiny(seen, clear))
             swapped += highlights(worn, light, kernels.sample(on(shiny), at_light), height=height)
         at_plate = at_light if points is own else atlas.lookup(self._own_uv(positions, raster, uv))
         alpha = kernels.sample(on(alpha_uv), at_plate)
@@ -302,18 +303,13 @@ class ReprojectionSwapper:
             front = hair * (1.0 - rims)
             coverage = np.maximum(coverage, rims * smoothstep(atlas.regions["edge"], 0.03, 0.3))
             border = np.maximum(border, rims * smoothstep(atlas.regions["edge"], 0.0, 0.2))
-        # A brow that runs out into the soft edge would leave its tip standing.
-        tips = grow(atlas.regions["brows"], 0.05 * size) * (1.0 - np.clip(4.0 * hair, 0.0, 1.0))
-        tips = tips * (1.0 - smoothstep(atlas.picture(seen.fit.skin), 0.3, 0.7))
-        tips = np.clip(1.5 * blur(grow(np.asarray(tips, np.float32), 0.008 * size), 0.006 * size), 0.0, 1.0)
-        border = np.maximum(border, tips * smoothstep(atlas.regions["edge"], 0.0, 0.2))
         turned = smoothstep(seen.facing, 0.05, 0.3)
         return np.asarray(border * coverage * turned * (1.0 - front), dtype=np.float32)
 
-    def _shiny(self, seen: _Seen) -> FloatArray:
+    def _shiny(self, seen: _Seen, clear: FloatArray) -> FloatArray:
         """(size, size) where what is brighter than skin is a highlight of it: no feature, glint or thing in front."""
         atlas = self._atlas
-        bare = seen.visible * (1.0 - grow(seen.rims, 0.02 * atlas.size)) * (1.0 - atlas.regions["guard"])
+        bare = seen.visible * clear * (1.0 - atlas.regions["guard"])
         return np.asarray(atlas.picture(sheen(seen.fit)) * bare, dtype=np.float32)
 
     def _hair(self, seen: _Seen, row: FloatArray) -> FloatArray:
