@@ -27,6 +27,8 @@ COMMANDS = [
     ["models"],
     ["models", "list"],
     ["models", "show"],
+    ["models", "add"],
+    ["models", "verify"],
     ["doctor"],
 ]
 
@@ -283,7 +285,7 @@ def test_models_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None
     listed = events(capsys)
     found = {event["id"]: event for event in listed if event["event"] == "model"}
     assert {"centerface", "mediapipe-facemesh", "dlib-resnet"} <= set(found)
-    assert all(event["state"] in ("found", "missing", "mismatch", "no files") for event in found.values())
+    assert all(event["state"] in ("found", "missing", "no files", "to bring") for event in found.values())
     assert run(["models", "show", "centerface", "--json"]) == 0
     shown = events(capsys)[0]
     assert shown["card"]["id"] == "centerface"

@@ -67,7 +67,8 @@ def _check_models() -> list[Check]:
     except VfxSwapError as error:
         return [Check("models", "broken", str(error), error.mend)]
     found = []
-    for state in card_states(cards, folders=model_folders()):
+    here = [card for card in cards if not card.is_family]  # of a family nothing is missing: it is the user's to bring
+    for state in card_states(here, folders=model_folders()):
         name = f"model {state.card.id}"
         if state.state in ("found", "no files"):
             found.append(Check(name, "ok", f"{state.card.task}, {state.card.licence}"))

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from vfx_swap.errors import ModelMissingError, UsageError
-from vfx_swap.models.cards import Card, Task, card_folder, read_cards
+from vfx_swap.models.cards import Card, Task, card_folder, read_cards, read_user_cards
+from vfx_swap.models.weights import model_folders
 
 __all__ = ["Architecture", "LoadOptions", "Registry", "load_registry"]
 
@@ -125,16 +126,28 @@ class Registry:
         return architecture
 
 
-def load_registry(*, architectures: Iterable[Architecture] = (), folder: Path | None = None) -> Registry:
-    """A registry of the cards in a folder.
+def load_registry(
+    *,
+    architectures: Iterable[Architecture] = (),
+    folder: Path | None = None,
+    user_folders: Iterable[Path] | None = None,
+) -> Registry:
+    """A registry of the cards in a folder, and of those the user added.
+
+    A user's card takes the place of the family card with its id, and of no other card.
 
     Args:
         architectures: code that runs them.
-        folder: where the cards lie; None: those that come with the package.
+        folder: where the cards lie; None: those that come with the package, with the user's.
+        user_folders: where the user's cards lie; None: `model_folders()`, or none where `folder` is given.
 
     Raises:
         SettingsError: a card is malformed.
         UsageError: ids clash.
     """
-    cards = read_cards(card_folder() if folder is None else folder)
-    return Registry().with_architectures(*architectures).with_cards(*cards)
+    shipped = read_cards(card_folder() if folder is None else folder)
+    where = (model_folders() if folder is None else ()) if user_folders is None else user_folders
+    users = read_user_cards(where)
+    replaced = {card.id for card in users}
+    kept = [card for card in shipped if not (card.is_family and card.id in replaced)]
+    return Registry().with_architectures(*architectures).with_cards(*kept, *users)

@@ -30,7 +30,7 @@ __all__ = [
     "verified_files",
 ]
 
-State: TypeAlias = Literal["found", "missing", "mismatch", "no files"]
+State: TypeAlias = Literal["found", "missing", "mismatch", "no files", "to bring"]
 _READ_BYTES = 1 << 20
 
 
@@ -49,7 +49,7 @@ class CardState:
 
     card: Card
     state: State
-    """`no files` where the model has none of its own, as the reprojection swapper."""
+    """`no files` where the model has none of its own, as the reprojection swapper; `to bring` for a family card."""
     paths: tuple[Path, ...]
     """The files found, in the card's order."""
     reason: str | None
@@ -85,6 +85,11 @@ def verified_files(card: Card, *, folders: Sequence[Path]) -> dict[str, Path]:
         ModelMissingError: a file is not found; says the command that installs it.
         ModelMismatchError: a file is not the one the card describes.
     """
+    if card.is_family:
+        raise ModelMissingError(
+            f"no file of the family {card.id!r} ({card.name}) was brought yet",
+            mend="Bring yours: vfx-swap models add FILE; docs/models.md says which file and under which licence",
+        )
     return {file.role: _verified_file(card, file, folders=folders) for file in card.file}
 
 
@@ -156,7 +161,7 @@ def _card_state(card: Card, *, folders: Sequence[Path]) -> CardState:
     found = [find_file(card, file, folders=folders) for file in card.file]
     paths = tuple(one.path for one in found if one is not None)
     if not card.file:
-        return CardState(card, "no files", (), None)
+        return CardState(card, "to bring" if card.is_family else "no files", (), None)
     try:
         verified_files(card, folders=folders)
     except ModelMissingError as error:
