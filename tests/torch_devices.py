@@ -10,7 +10,7 @@ import pytest
 from vfx_swap.errors import DeviceError
 from vfx_swap.models.torch_kernels.device import open_torch
 
-__all__ = ["DEVICES", "open_or_skip"]
+__all__ = ["DEVICES", "REQUIRED", "open_or_skip"]
 
 DEVICES = (
     pytest.param("torch", marks=pytest.mark.torch),

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from vfx_swap.models.networks import build_network
+
+__all__ = ["build_network"]
