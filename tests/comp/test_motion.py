@@ -8,7 +8,7 @@ import pytest
 
 from tests.comp.painted import grainy, likeness
 from vfx_swap.arrays import FloatArray
-from vfx_swap.comp.motion import SECTORS, MotionBlur, Spectra, blur_along, measure_motion_blur
+from vfx_swap.comp.motion import SECTORS, MotionBlur, Spectra, Travel, blur_along, measure_motion_blur
 
 
 def turned(one: float, other: float) -> float:
@@ -188,3 +188,44 @@ def test_a_grid_of_blurs_is_weighed_as_each_by_itself() -> None:
     assert np.allclose(spectra._blurred(lengths, angles), wanted, rtol=1e-7)
     alone = [float(spectra.misfit(lengths[at : at + 1], angles[at : at + 1])[0]) for at in range(12)]
     assert np.allclose(spectra.misfit(lengths, angles), alone, rtol=1e-9)
+
+
+def grainy_blur(length: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Plate, face and weight of a blur at 30 degrees that explains less than half of the misfit."""
+    face, weight = likeness(300, seed=0)
+    other, _ = likeness(300, seed=5)
+    return grainy(blur_along(other, MotionBlur(length, 30.0)), 0.03, seed=3), face, weight
+
+
+@pytest.mark.parametrize("turned_by", [0.0, 180.0])
+def test_a_doubtful_blur_is_believed_along_the_face_s_way(turned_by: float) -> None:
+    plate, face, weight = grainy_blur(6.0)
+    assert measure_motion_blur(plate, face, weight).length_pixels == 0.0
+    way = math.radians(33.0 + turned_by)
+    travel = Travel(12.0 * math.cos(way), 12.0 * math.sin(way))
+    measured = measure_motion_blur(plate, face, weight, travel=travel)
+    assert measured.length_pixels == pytest.approx(6.0, rel=0.15)
+    assert turned(measured.angle_degrees, 30.0) < 5.0
+
+
+@pytest.mark.parametrize("travel", [Travel(-6.0, 10.4), Travel(1.7, 1.0), Travel(0.0, 0.0)])
+def test_a_doubtful_blur_across_the_face_s_way_or_longer_is_none(travel: Travel) -> None:
+    plate, face, weight = grainy_blur(6.0)
+    assert measure_motion_blur(plate, face, weight, travel=travel).length_pixels == 0.0
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_sharp_frame_of_a_face_on_its_way_is_sharp(seed: int) -> None:
+    face, weight = likeness(300, seed=0)
+    plate = grainy(likeness(300, seed)[0], 0.02, seed=1)
+    for degrees in range(0, 180, 15):
+        travel = Travel(40.0 * math.cos(math.radians(degrees)), 40.0 * math.sin(math.radians(degrees)))
+        assert measure_motion_blur(plate, face, weight, travel=travel).length_pixels == 0.0
+
+
+def test_a_clear_blur_is_seen_against_the_track() -> None:
+    face, weight = likeness(300, seed=0)
+    plate = grainy(blur_along(likeness(300, seed=7)[0], MotionBlur(20.0, 30.0)), 0.01, seed=3)
+    for travel in (Travel(0.0, 0.0), Travel(-10.0, 17.0)):  # shaken, and back where it was by the next frame
+        measured = measure_motion_blur(plate, face, weight, travel=travel)
+        assert measured.length_pixels == pytest.approx(20.0, rel=0.1)

@@ -20,6 +20,7 @@ from tests.pipeline.shot_fakes import (
     HEIGHT,
     WIDTH,
     digests_of,
+    face_at,
     fake_analyse,
     fake_engine,
     fake_swap,
@@ -32,6 +33,7 @@ from tests.pipeline.shot_fakes import (
     write_exr,
 )
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig, load_config
+from vfx_swap.comp.motion import Travel
 from vfx_swap.errors import (
     NoFaceError,
 )
@@ -242,15 +244,50 @@ def test_a_new_render_revision_renders_every_frame(tmp_path: Path, monkeypatch: 
     assert render(shot).rendered == ALL
 
 
+def edit_frame(path: Path, number: int, *, old: str, new: str) -> None:
+    lines = path.read_text().splitlines()
+    at = next(index for index, line in enumerate(lines) if f'"frame": {number},' in line and '"points"' in line)
+    assert old in lines[at]
+    lines[at] = lines[at].replace(old, new, 1)
+    path.write_text("\n".join(lines) + "\n")
+
+
 def test_an_edit_of_one_face_in_the_tracks_renders_that_frame_only(tmp_path: Path) -> None:
     shot = make_shot(tmp_path)
     render(shot)
-    path = tmp_path / "out" / "sh010.tracks.json"
-    lines = path.read_text().splitlines()
-    at = next(index for index, line in enumerate(lines) if '"frame": 4,' in line and '"points"' in line)
-    lines[at] = lines[at].replace('"move": [0, 0]', '"move": [3, 0]')
-    path.write_text("\n".join(lines) + "\n")
+    edit_frame(tmp_path / "out" / "sh010.tracks.json", 4, old='"points": [[', new='"points": [[1')
     assert render(shot).rendered == (4,)
+
+
+def test_a_face_moved_in_the_tracks_renders_the_frames_beside_it_too(tmp_path: Path) -> None:
+    shot = make_shot(tmp_path)
+    render(shot)
+    edit_frame(tmp_path / "out" / "sh010.tracks.json", 4, old='"move": [0, 0]', new='"move": [3, 0]')
+    assert render(shot).rendered == (3, 4, 5)  # how far theirs goes until then is another
+
+
+def test_every_face_is_swapped_with_the_way_that_its_track_goes(tmp_path: Path) -> None:
+    shot = make_shot(tmp_path)
+    seen: dict[int, Travel | None] = {}
+
+    def analyse(plate: Any, **more: Any) -> Tracks:
+        tracks = fake_analyse()(plate, **more)
+        places = {1: (20.0, 20.0), 2: (21.0, 20.0), 3: (24.0, 26.0), 5: (30.0, 20.0), 6: (40.0, 22.0)}
+        faces = {number: face_at(number, *place) for number, place in places.items()}
+        return replace(tracks, tracks=(replace(tracks.tracks[0], faces=faces),), cuts=(6,))
+
+    def look(frame: Any, cast: Any, **more: Any) -> Any:
+        seen.update((frame.number, one.travel) for one in cast)
+        return tools().swap_frame(frame, cast, **more)
+
+    render(shot, tools=tools(analyse=analyse, swap_frame=look))
+    assert set(seen) == {1, 2, 3, 5, 6}
+    ways = {number: None if way is None else (way.x_pixels, way.y_pixels) for number, way in seen.items()}
+    assert ways[1] == pytest.approx((2.0, 0.0), abs=0.02)
+    assert ways[2] == pytest.approx((4.0, 6.0), abs=0.02)
+    assert ways[3] == pytest.approx((6.0, 12.0), abs=0.02)
+    assert ways[5] is None  # alone between a frame without it and a cut
+    assert ways[6] is None
 
 
 def test_an_edit_of_one_face_renders_every_frame_where_the_track_is_reshaped(tmp_path: Path) -> None:

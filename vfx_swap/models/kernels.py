@@ -67,7 +67,7 @@ class Kernels:
     """`comp.grain.measure_grain`"""
     add_grain: Callable[..., Array]
     """`comp.grain.add_grain`"""
-    measure_motion_blur: Callable[[Array, Array, Array], MotionBlur]
+    measure_motion_blur: Callable[..., MotionBlur]
     """`comp.motion.measure_motion_blur`"""
     blur_along: Callable[[Array, MotionBlur], Array]
     """`comp.motion.blur_along`"""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.comp.motion import Travel
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.pipeline.swap import CastFace
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vfx_swap.settings import Shot
     from vfx_swap.types import Frame, SwapResult, Track
 
-__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "frame_digest"]
+__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "frame_digest", "travel_at"]
 
 
 class SwapFrame(Protocol):
@@ -45,6 +46,8 @@ class CastTrack:
     performer: FloatArray | None
     """(478, 3) neutral shape of the track, where faces are reshaped; every frame depends on it."""
     identity_sha256: str
+    cuts: frozenset[int] = frozenset()
+    """First frames after cuts: nothing moves across one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +82,35 @@ def frame_digest(plan: RenderPlan, number: int) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
+def travel_at(cast: CastTrack, number: int) -> Travel | None:
+    """How far a face goes in the plate from the frame before to the frame after; None where it stands alone.
+
+    The middle of its landmarks' ways; where one of the two frames is missing, twice the other's.
+    """
+    here = cast.track.faces[number].points[:, :2]
+    steps = []
+    for other, after in ((number - 1, number), (number + 1, number + 1)):
+        beside = cast.track.faces.get(other)
+        if beside is not None and after not in cast.cuts:
+            steps.append((other - number) * np.median(beside.points[:, :2] - here, axis=0))
+    if not steps:
+        return None
+    way = 2.0 * np.stack(steps).mean(axis=0, dtype=np.float64)
+    return Travel(x_pixels=float(way[0]), y_pixels=float(way[1]))
+
+
 def _face_key(cast: CastTrack, number: int) -> list[object]:
     face = cast.track.faces[number]
     sha = hashlib.sha256(np.ascontiguousarray(face.points).tobytes())
     sha.update(np.ascontiguousarray(face.expression).tobytes())
     if cast.performer is not None:
         sha.update(np.ascontiguousarray(cast.performer).tobytes())
+    travel = travel_at(cast, number)
+    if travel is not None:
+        sha.update(np.array([travel.x_pixels, travel.y_pixels]).tobytes())
+    for word, matte in sorted(face.front.mattes.items()) if face.front is not None else ():
+        sha.update(word.encode())
+        sha.update(np.ascontiguousarray(matte).tobytes())
     pose = face.pose
     numbers = (pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees, face.confidence, cast.strength)
     return [cast.track.id, cast.identity_sha256, sha.hexdigest(), face.bridged, *(repr(float(n)) for n in numbers)]

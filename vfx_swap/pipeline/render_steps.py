@@ -20,7 +20,7 @@ from vfx_swap.errors import InputError, TracksError
 from vfx_swap.geometry.warps import sampled
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.render_log import FrameRow
-from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest
+from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest, travel_at
 from vfx_swap.pipeline.swap import CastFace
 from vfx_swap.settings import file_sha256
 from vfx_swap.types import Window
@@ -103,6 +103,7 @@ def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
             strength=one.strength,
             to_rec709=to_rec709,
             kernels=plan.kernels,
+            travel=travel_at(one, number),
         )
         for one in plan.cast
         if number in one.track.faces

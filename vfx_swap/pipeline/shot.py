@@ -258,6 +258,7 @@ def _prepare_cast(
                 strength=cast.strength,
                 performer=performer,
                 identity_sha256=identities[cast.identity].sha256,
+                cuts=frozenset(tracks.cuts),
             )
         )
     return tuple(cast_tracks)

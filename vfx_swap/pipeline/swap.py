@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vfx_swap.arrays import Array, FloatArray
+from vfx_swap.comp.motion import Travel
 from vfx_swap.geometry.warps import footprint
 from vfx_swap.light.grade import light_gain
 from vfx_swap.models.kernels import NUMPY, Kernels
@@ -43,6 +44,8 @@ class CastFace:
     """(3, 3) from the plate's linear primaries to Rec.709, in which the shot's light is stated; None: they are that."""
     kernels: Kernels = NUMPY
     """What the swapper's crops are arrays of."""
+    travel: Travel | None = None
+    """How far the face goes in the plate from the frame before to the frame after; None: not known."""
 
 
 def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch: bool) -> SwapResult:
@@ -71,7 +74,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         if front is not None:
             before = replace(before, front=kernels.array(front_in_crop(front, part, before)))
         after = one.swapper.swap(before, one.face, one.prepared)
-        after = _motion(before, after, kernels)
+        after = _motion(before, after, kernels, travel=one.travel)
         after = _light(before, after, kernels, shot.lighting, to_rec709=one.to_rec709)
         if shot.grain.match == "plate":
             after = _grain(before, after, kernels, seed=_seed(shot.name, frame.number, one.track_id))
@@ -103,7 +106,7 @@ def _is_whole(warp: Warp) -> bool:
     return bool(np.array_equal(warp.matrix[:, :2], np.eye(2)) and np.array_equal(warp.matrix, np.round(warp.matrix)))
 
 
-def _motion(before: Crop, after: Crop, kernels: Kernels) -> Crop:
+def _motion(before: Crop, after: Crop, kernels: Kernels, *, travel: Travel | None) -> Crop:
     """The plate's motion blur on the swapped face and its matte, where the plate has any."""
     xp = kernels.xp
     solid = after.alpha >= SOLID
@@ -111,7 +114,10 @@ def _motion(before: Crop, after: Crop, kernels: Kernels) -> Crop:
     solid = solid if before.front is None else solid & (before.front <= 0.0)
     at = _around(solid, kernels)
     plate, face = _finite(before.rgb[at], xp), _finite(after.rgb[at], xp)
-    blur = kernels.measure_motion_blur(plate, face, xp.float32(solid[at]))
+    if travel is not None:
+        x, y = (float(way) for way in before.warp.matrix[:, :2] @ (travel.x_pixels, travel.y_pixels))
+        travel = Travel(x_pixels=x, y_pixels=y)
+    blur = kernels.measure_motion_blur(plate, face, xp.float32(solid[at]), travel=travel)
     if blur.length_pixels < 1.0:
         return after
     face = _finite(after.rgb, xp)

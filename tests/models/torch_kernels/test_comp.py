@@ -14,7 +14,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.comp import grain as plain_grain
 from vfx_swap.comp import motion as plain_motion
 from vfx_swap.comp.matte import expand_matte as plain_expand
-from vfx_swap.comp.motion import MotionBlur
+from vfx_swap.comp.motion import MotionBlur, Travel
 from vfx_swap.comp.over import comp_increment as plain_increment
 from vfx_swap.comp.over import comp_over as plain_over
 from vfx_swap.models.torch_kernels.comp import comp_increment, comp_over, expand_matte
@@ -108,6 +108,14 @@ def test_motion_is_read_alike(length: float, angle: float, device: Any) -> None:
     assert (wanted.length_pixels > 0.0) == (length > 0.0)
     assert got.length_pixels == pytest.approx(wanted.length_pixels, rel=1e-6)
     assert got.angle_degrees == pytest.approx(wanted.angle_degrees, abs=1e-6)
+    seen = grainy(plain_motion.blur_along(other, MotionBlur(6.0, angle)), 0.03, 3)  # doubtful: the track decides
+    x, y = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    for travel, believed in ((Travel(15.0 * x, 15.0 * y), True), (Travel(-15.0 * y, 15.0 * x), False)):
+        wanted = plain_motion.measure_motion_blur(seen, face, weight, travel=travel)
+        got = measure_motion_blur(*on(device, seen, face, weight), travel=travel)
+        assert (wanted.length_pixels > 0.0) == believed
+        assert got.length_pixels == pytest.approx(wanted.length_pixels, rel=1e-6)
+        assert got.angle_degrees == pytest.approx(wanted.angle_degrees, abs=1e-6)
     small = on(device, seen[:20, :20], face[:20, :20], weight[:20, :20])
     assert measure_motion_blur(*small).length_pixels == 0.0
 

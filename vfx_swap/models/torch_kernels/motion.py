@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from vfx_swap.comp import motion as plain
-from vfx_swap.comp.motion import MotionBlur
+from vfx_swap.comp.motion import MotionBlur, Travel
 from vfx_swap.models.torch_kernels.device import to_device
 from vfx_swap.models.torch_kernels.filters import convolve, gaussian
 from vfx_swap.models.torch_kernels.grain import quantile
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["blur_along", "measure_motion_blur"]
 
 
-def measure_motion_blur(plate: Tensor, face: Tensor, weight: Tensor) -> MotionBlur:
+def measure_motion_blur(plate: Tensor, face: Tensor, weight: Tensor, *, travel: Travel | None = None) -> MotionBlur:
     """The motion blur that the plate has and the face lacks. Twin: `comp.motion.measure_motion_blur`.
 
     Spectra are made here; the search among them, which is small, is the twin's.
@@ -29,6 +29,7 @@ def measure_motion_blur(plate: Tensor, face: Tensor, weight: Tensor) -> MotionBl
         plate: (height, width, 3) scene-linear, finite.
         face: (height, width, 3) the swap in the same place.
         weight: (height, width) both are compared where it is at least one half.
+        travel: of the face, in these pixels; None: not known.
     """
     shown = (weight >= 0.5).cpu().numpy()
     at = plain.compared_part(shown)
@@ -36,7 +37,7 @@ def measure_motion_blur(plate: Tensor, face: Tensor, weight: Tensor) -> MotionBl
         return plain.NONE
     side = min(shown[at].shape)
     spectra = _compare(plate[at], face[at], shown[at], side)
-    return plain.find_blur(spectra, longest=plain.LONGEST * side)
+    return plain.find_blur(spectra, longest=plain.LONGEST * side, travel=travel)
 
 
 def blur_along(picture: Tensor, blur: MotionBlur) -> Tensor:
