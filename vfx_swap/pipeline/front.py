@@ -22,8 +22,10 @@ from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light, learn, steady
 from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
 from vfx_swap.models.front.hands import HandRegions, hand_regions, hands_near, moved_hand
+from vfx_swap.models.front.passing import hand_ways, placed_hands, swept
 from vfx_swap.models.front.refine import refined
-from vfx_swap.models.front.rims import spectacles_matte
+from vfx_swap.models.front.rigid import Rims, pooled_rims
+from vfx_swap.models.front.rims import spectacles_matte, trace_rims
 from vfx_swap.models.front.spectacles import Spectacles, design, shows_rims
 from vfx_swap.models.front.view import FaceView, look
 from vfx_swap.models.pictures import Matrix, apply, bytes_of, cut_upright
@@ -66,6 +68,8 @@ class _Piece:
     """Piece pixels."""
     held: bool = False
     """The frame before or after shows a hand too."""
+    way: np.ndarray | None = None
+    """(2,) piece pixels that a hand goes in a frame; None: not known."""
 
 
 @dataclass(eq=False)
@@ -180,6 +184,8 @@ class _Seen:
 
     view: FaceView
     hands: HandRegions
+    way: np.ndarray | None
+    """(2,) of the hand in a frame, in the piece's own pixels."""
 
 
 def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
@@ -197,9 +203,14 @@ def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
         one = _look(piece, pieces, atlases.light)
         lights.append(fit_view_light(one.view, face, trust=_free(one)))
     expected = steady(lights, [piece.time for piece in there])
+    passing = [
+        _passing(pieces.picture(piece), _look(piece, pieces, atlases.light), face, light, held=piece.held)
+        for piece, light in zip(there, expected, strict=True)
+    ]
+    rims = _rims(there, pieces, passing, known.worn, atlases.rims)
     faces = dict(track.faces)
-    for piece, light in zip(there, expected, strict=True):
-        faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, atlases, known, light))
+    for piece, hand, worn in zip(there, passing, rims, strict=True):
+        faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, hand, worn))
     return rounded_track(replace(track, faces=faces))
 
 
@@ -218,6 +229,19 @@ def _hands_through(there: Sequence[_Piece]) -> list[_Piece]:
             middle = Hand(points=0.5 * (before.points + after.points), score=min(before.score, after.score))
             hands = (moved_hand(middle, _inverse(piece.back)),)
         out.append(replace(piece, hands=hands, held=bool(held)))
+    return _placed(out)
+
+
+def _placed(there: Sequence[_Piece]) -> list[_Piece]:
+    """The pieces, a hand that is alone where all frames say, and how far it goes."""
+    alone = [moved_hand(one.hands[0], one.back) if len(one.hands) == 1 else None for one in there]
+    times = [one.time for one in there]
+    placed = placed_hands(alone, times)
+    out = []
+    for piece, hand, way in zip(there, placed, hand_ways(placed, times), strict=True):
+        into = _inverse(piece.back)
+        hands = piece.hands if hand is None else (moved_hand(hand, into),)
+        out.append(replace(piece, hands=hands, way=None if way is None else into[:, :2] @ way))
     return out
 
 
@@ -249,7 +273,7 @@ def _look(piece: _Piece, pieces: _Pieces, atlas: Atlas) -> _Seen:
     small = np.column_stack([flat, points[:, 2] * scale]).astype(np.float32)
     matrix = np.array([[shrink, 0.0, 0.5 * shrink - 0.5], [0.0, shrink, 0.5 * shrink - 0.5]])
     hands = hand_regions([moved_hand(hand, matrix) for hand in piece.hands], size=ROUGH)
-    return _Seen(view=look(np.asarray(rgb, np.float32), small, atlas), hands=hands)
+    return _Seen(view=look(np.asarray(rgb, np.float32), small, atlas), hands=hands, way=piece.way)
 
 
 def _free(seen: _Seen) -> FloatArray:
@@ -257,20 +281,35 @@ def _free(seen: _Seen) -> FloatArray:
     return np.asarray(1.0 - seen.hands.at_most[seen.view.rows, seen.view.columns], dtype=np.float32)
 
 
-def _front(piece: _Piece, pieces: _Pieces, atlases: _Atlases, known: _Known, expected: ViewLight) -> Front | None:
+def _rims(
+    there: Sequence[_Piece],
+    pieces: _Pieces,
+    passing: Sequence[np.ndarray | None],
+    worn: Spectacles | None,
+    atlas: Atlas,
+) -> list[Rims | None]:
+    """The lines of a track's spectacles in each frame, each drawn by itself and then by what all agree on."""
+    if worn is None:
+        return [None] * len(there)
+    traced = []
+    for piece, matte in zip(there, passing, strict=True):
+        positions = _positions(piece, atlas)
+        facing = atlas.mesh.normals(positions)[:, 2]
+        hidden = None if matte is None else matte.astype(np.float32) / np.float32(255.0)
+        traced.append(trace_rims(pieces.picture(piece), positions, facing, worn, atlas, hidden=hidden))
+    return pooled_rims([line.uv for line in worn.lines if line.rim], traced)
+
+
+def _front(piece: _Piece, pieces: _Pieces, passing: np.ndarray | None, rims: Rims | None) -> Front | None:
     """What is in front of a face in one frame."""
-    rgb = pieces.picture(piece)
-    mattes = {"hand": _passing(rgb, _look(piece, pieces, atlases.light), known.face, expected, held=piece.held)}
-    if known.worn is not None:
-        positions = _positions(piece, atlases.rims)
-        facing = atlases.rims.mesh.normals(positions)[:, 2]
-        hidden = None if mattes["hand"] is None else mattes["hand"].astype(np.float32) / np.float32(255.0)
-        rims = spectacles_matte(rgb, positions, facing, known.worn, atlases.rims, hidden=hidden)
-        mattes["glasses"] = np.asarray(np.round(255.0 * rims), np.uint8)
+    step = float(np.hypot(piece.back[0, 0], piece.back[1, 0]))
+    mattes = {"hand": passing}
+    if rims is not None:
+        covered = spectacles_matte(pieces.picture(piece), rims, pixel=1.0 / step)
+        mattes["glasses"] = np.asarray(np.round(255.0 * covered), np.uint8)
     kept = {word: one for word, one in mattes.items() if one is not None and int((one > 127).sum()) >= LEAST}
     if not kept:
         return None
-    step = float(np.hypot(piece.back[0, 0], piece.back[1, 0]))
     return Front(left=float(piece.back[0, 2]), top=float(piece.back[1, 2]), step=step, mattes=kept)
 
 
@@ -289,4 +328,4 @@ def _passing(rgb: FloatArray, seen: _Seen, face: Appearance, expected: ViewLight
     trust = np.asarray(1.0 - np.clip(2.0 * found[view.rows, view.columns], 0.0, 1.0), dtype=np.float32)
     found = front_of(view, face, fit_view_light(view, face, trust=trust, expected=expected), hands=hands)
     inside = view.picture(np.ones(len(view.rows), np.float32)) > 0.0
-    return refined(found, inside, rgb)
+    return swept(refined(found, inside, rgb), hands, inside, seen.way)

@@ -49,6 +49,8 @@ class Line:
     uv: FloatArray
     """(n, 2)."""
     closed: bool
+    rim: bool = False
+    """About a lens; else a bridge or an arm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ def design(face: FloatArray, shown: FloatArray, atlas: Atlas) -> Spectacles | No
     for sign, width in product((1.0, -1.0), WIDTHS):
         gain = line_gain(filled, width * size, dark=sign > 0.0) * worth * np.clip(shown, 0.0, 1.0)
         rims, mean = _rims(np.asarray(gain, np.float32), atlas)
-        lines = [Line(rim, closed=True) for rim in rims]
+        lines = [Line(rim, closed=True, rim=True) for rim in rims]
         lines += _between(gain, rims, atlas, least=ARM * mean)
         found.append((mean, Spectacles(lines=tuple(lines), dark=sign > 0.0, width=width)))
     mean, best = max(found, key=lambda one: one[0])
