@@ -29,6 +29,7 @@ COMMANDS = [
     ["models", "show"],
     ["models", "add"],
     ["models", "verify"],
+    ["models", "export"],
     ["doctor"],
 ]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vfx_swap.cli.model_export import export_model
 from vfx_swap.cli.model_files import add_files, verify_files
 from vfx_swap.cli.session import DebugOption, JsonOption, running
 
@@ -18,6 +19,7 @@ __all__ = ["models_app", "paid_work"]
 models_app = typer.Typer(help="Model cards, and the files found for them.")
 models_app.command("add")(add_files)
 models_app.command("verify")(verify_files)
+models_app.command("export")(export_model)
 
 
 @models_app.command("list")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 __all__ = ["ArcFace", "ResidualBlock", "SqueezeExcite"]
@@ -111,7 +112,7 @@ class ArcFace(nn.Module):
         Raises:
             ValueError: the picture has another size.
         """
-        if tuple(picture.shape[2:]) != (self.size, self.size):
+        if not torch.jit.is_tracing() and tuple(picture.shape[2:]) != (self.size, self.size):
             raise ValueError(f"a picture of {self.size} x {self.size} is needed, got {tuple(picture.shape)}")
         x = self.maxpool(self.prelu(self.bn1(self.conv1(picture))))  # (B, 64, 55, 55)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))  # (B, 512, 7, 7)
