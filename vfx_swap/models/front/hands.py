@@ -13,7 +13,7 @@ from vfx_swap.models.pictures import Matrix, apply, cut_upright
 from vfx_swap.models.protocols import Hand, HandFinder
 from vfx_swap.types import ModelImage
 
-__all__ = ["HandRegions", "hand_regions", "hands_near", "hidden_share", "moved_hand"]
+__all__ = ["HandRegions", "hand_regions", "hands_near", "hidden_share", "moved_hand", "palm_length"]
 
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 PALM = (0, 1, 5, 9, 13, 17)
@@ -55,7 +55,7 @@ def hand_regions(hands: Sequence[Hand], *, size: int) -> HandRegions:
 
 def _draw(drawn: Sequence[np.ndarray], points: np.ndarray) -> None:
     """One hand into the three pictures."""
-    palm = max(float(np.linalg.norm(points[9] - points[0])), float(np.linalg.norm(points[5] - points[17])), 1.0)
+    palm = palm_length(points)
     hull = cv2.convexHull(points[list(PALM)].astype(np.float32))[:, 0]
     middle = points[list(PALM)].mean(axis=0)
     for picture, outline in zip(drawn, (middle + 0.85 * (hull - middle), hull, hull), strict=True):
@@ -70,6 +70,12 @@ def _draw(drawn: Sequence[np.ndarray], points: np.ndarray) -> None:
     ends = [tuple(np.round(end).astype(int).tolist()) for end in (points[0], far)]
     for picture, width in zip(drawn[1:], FOREARM, strict=True):
         cv2.line(picture, ends[0], ends[1], 1, _thick(width, palm))
+
+
+def palm_length(points: FloatArray) -> float:
+    """From the wrist to the knuckles, or across them, in pixels of the points (21, 2 or 3)."""
+    flat = points[:, :2].astype(np.float64)
+    return max(float(np.linalg.norm(flat[9] - flat[0])), float(np.linalg.norm(flat[5] - flat[17])), 1.0)
 
 
 def _thick(half: float, palm: float) -> int:
