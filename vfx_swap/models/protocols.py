@@ -6,14 +6,25 @@ y down, pixel centres at integers. Only a swapper sees scene-linear light.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 from vfx_swap.arrays import FloatArray, check_array
 from vfx_swap.types import Crop, Detection, Embedding, Face, Identity, Landmarks, ModelImage, Warp
 
-__all__ = ["HAND_POINT_COUNT", "Detector", "Hand", "HandFinder", "Landmarker", "Recogniser", "Swapper"]
+__all__ = [
+    "HAND_POINT_COUNT",
+    "Detector",
+    "Hand",
+    "HandFinder",
+    "Landmarker",
+    "Occluder",
+    "Parser",
+    "Recogniser",
+    "Restorer",
+    "Swapper",
+]
 
 HAND_POINT_COUNT = 21
 """MediaPipe's hand: the wrist, then four points from root to tip of thumb, index, middle, ring and little finger."""
@@ -76,6 +87,55 @@ class HandFinder(Protocol):
 
     def hands(self, image: ModelImage, /) -> Sequence[Hand]:
         """All hands of a picture, best score first; empty when there is none."""
+        ...
+
+
+@runtime_checkable
+class Parser(Protocol):
+    """Says which region of a face each pixel is."""
+
+    id: str
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """Where in the plate this parser wants its crop of a face, and at what size."""
+        ...
+
+    def parse(
+        self, image: ModelImage, points: FloatArray, /, *, hidden: Mapping[str, FloatArray] | None = None
+    ) -> FloatArray:
+        """Coverage of the 19 regions (`models.parsing.regions.REGIONS`), soft at their edges.
+
+        Args:
+            image: (h, w) the crop of `warp_for`.
+            points: (478, 3) landmarks, pixels of the crop.
+            hidden: word of `matte.holdout` (`hand`, `glasses`) -> (h, w) 0 to 1 in front of the face, as the analyse
+                pass found it. What passes in front is taken out by the caller; a parser need not.
+
+        Returns:
+            (19, h, w) 0 to 1, summing to 1 in every pixel.
+        """
+        ...
+
+
+@runtime_checkable
+class Occluder(Protocol):
+    """Says where the face in a crop can be seen."""
+
+    id: str
+
+    def visible(self, crop: ModelImage, /) -> FloatArray:
+        """(height, width) of the crop: 1 where the face is seen, 0 where something is before it."""
+        ...
+
+
+@runtime_checkable
+class Restorer(Protocol):
+    """Brings back detail of a face."""
+
+    id: str
+
+    def restore(self, crop: ModelImage, /) -> ModelImage:
+        """The crop, restored, at the same size."""
         ...
 
 

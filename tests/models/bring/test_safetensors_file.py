@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vfx_swap.errors import MissingInputError, ModelMismatchError
 from vfx_swap.models.bring.safetensors_file import read_safetensors, write_safetensors
@@ -22,7 +23,7 @@ def entry(shape: list[int], begin: int, end: int, dtype: str = "F32") -> dict[st
 
 
 def test_what_is_written_is_read_and_the_same_tensors_are_the_same_bytes(tmp_path: Path) -> None:
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "w": np.random.default_rng(1).standard_normal((3, 2)).astype(np.float32),
         "count": np.array(7, dtype=np.int64),
         "half": np.ones(3, dtype=np.float16),

@@ -6,7 +6,7 @@ import io
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Built:
 class _Pickler(pickle._Pickler):
     """Writes names that need not exist, and storages as torch writes them."""
 
+    write: Callable[[bytes], None]
+
     def __init__(self, stream: io.BytesIO, *, legacy: bool) -> None:
         super().__init__(stream, protocol=2)
         self.legacy = legacy
@@ -69,7 +71,7 @@ class _Pickler(pickle._Pickler):
             self.save(obj.state)
             self.write(pickle.BUILD)
         else:
-            super().save(obj, save_persistent_id)
+            super().save(obj, save_persistent_id)  # type: ignore[misc]
 
 
 def pickled(value: Any, *, legacy: bool = False) -> bytes:
@@ -138,7 +140,8 @@ def module(
         "_non_persistent_buffers_set": set(),
         "_modules": OrderedDict(inside or {}),
     }
-    return Built(*name.rsplit(".", 1), state)
+    place, _, own = name.rpartition(".")
+    return Built(place, own, state)
 
 
 def tensor(key: str, values: NDArray[Any]) -> Any:

@@ -220,8 +220,9 @@ def _card_of(found: RecognisedFile, *, id: str, terms: PackTerms | None) -> Card
     changes: dict[str, Any] = {"id": id, "family": found.family.id, "match": (), "known": (), "brought": source}
     if found.graph is not None and found.fit is not None:
         changes |= {"roles": dict(found.fit.roles), "graph": _graph_spec(found.graph)}
-        if found.family.picture.size is None and "size" in found.fit.lengths:
-            changes["picture"] = found.family.picture.model_copy(update={"size": found.fit.lengths["size"]})
+        side = found.fit.lengths.get("size", found.fit.lengths.get("height"))
+        if side is not None:
+            changes["picture"] = found.family.picture.model_copy(update={"size": side})
     if terms is not None:
         changes |= {"licence": terms.licence, "commercial_use": terms.commercial_use}
     return found.family.model_copy(update=changes)

@@ -67,7 +67,7 @@ def recognise_graph(graph: Graph, *, digest: str, families: Iterable[Card], fami
     if len(chosen) > 1:
         raise UsageError(
             f"its graph fits {len(chosen)} families: {', '.join(chosen)}",
-            mend=f"Say which it is: --family {chosen[0]}",
+            mend="Say which it is with --family, by what its maker calls it: they differ in what they are fed",
         )
     return cards[chosen[0]], fits[chosen[0]]
 

@@ -1,0 +1,174 @@
+"""A network as tensors by role in, tensors by role out, whoever computes it: ONNX Runtime or torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfx_swap.errors import DeviceError, ModelMismatchError
+from vfx_swap.models.cards import Card
+from vfx_swap.models.registry import LoadOptions
+from vfx_swap.models.runtimes.onnx_session import device_index, open_session
+
+__all__ = ["OnnxRunner", "Runner", "Tensor", "TorchRunner", "open_onnx", "open_torch_network", "run_batch"]
+
+Tensor: TypeAlias = NDArray[Any]
+_IMAGE_WORDS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
+
+
+class Runner(Protocol):
+    """A network on its device."""
+
+    most: int | None
+    """Pictures it takes at once; None: any number."""
+
+    def run(self, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
+        """Role -> tensor, float32 where it is a picture or a vector."""
+        ...
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Roles it has."""
+        ...
+
+
+class OnnxRunner:
+    """A graph in ONNX Runtime. Safe to call from several threads."""
+
+    def __init__(self, *, session: Any, roles: Mapping[str, str], where: object) -> None:
+        taken = {one.name: one for one in session.get_inputs()}
+        given = [one.name for one in session.get_outputs()]
+        self._inputs = {role: name for role, name in roles.items() if name in taken}
+        self._outputs = {role: name for role, name in roles.items() if name in given}
+        lost = [name for role, name in roles.items() if role not in self._inputs | self._outputs]
+        if lost or set(taken) - set(self._inputs.values()):
+            raise ModelMismatchError(
+                f"the card names {sorted(lost)} and the graph takes {sorted(taken)} and gives {sorted(given)}",
+                where=where,
+                mend="Add the file again: vfx-swap models add FILE",
+            )
+        self._dtypes = {role: _IMAGE_WORDS.get(taken[name].type, np.float32) for role, name in self._inputs.items()}
+        batches = [taken[name].shape[0] for name in self._inputs.values() if len(taken[name].shape) > 1]
+        fixed = [one for one in batches if isinstance(one, int)]
+        self.most: int | None = min(fixed) if fixed else None
+        self._session = session
+        self._where = where
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Roles it has."""
+        return frozenset(self._inputs)
+
+    def run(self, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
+        """Role -> tensor.
+
+        Raises:
+            ModelMismatchError: it does not take tensors of these shapes.
+            DeviceError: it fails while it runs.
+        """
+        feed = {self._inputs[role]: inputs[role].astype(self._dtypes[role], copy=False) for role in self._inputs}
+        try:
+            answers = self._session.run(list(self._outputs.values()), feed)
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
+            told = " ".join(str(error).split())
+            if type(error).__name__ == "InvalidArgument":
+                mend = "Compare the sizes on its card with the file's: vfx-swap models verify"
+                raise ModelMismatchError(
+                    f"it was fed what it does not take: {told}", where=self._where, mend=mend
+                ) from error
+            raise DeviceError(f"the network failed: {told}", where=self._where) from error
+        return dict(zip(self._outputs, answers, strict=True))
+
+
+class TorchRunner:
+    """One of our own networks with the user's weights."""
+
+    most: int | None = None
+
+    def __init__(self, *, network: Any, inputs: Sequence[str], output: str, device: Any) -> None:
+        self._network = network
+        self._inputs = tuple(inputs)
+        self._output = output
+        self._device = device
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Roles it has."""
+        return frozenset(self._inputs)
+
+    def run(self, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
+        """Role -> tensor. Of several outputs the first."""
+        import torch
+
+        tensors = [torch.from_numpy(np.array(inputs[role], dtype=np.float32)).to(self._device) for role in self._inputs]
+        with torch.inference_mode():
+            answer = self._network(*tensors)
+        first = answer[0] if isinstance(answer, tuple | list) else answer
+        return {self._output: first.float().cpu().numpy()}
+
+
+def open_onnx(card: Card, files: Mapping[str, Path], options: LoadOptions) -> OnnxRunner:
+    """The graph of a user's card, on the device that was asked for.
+
+    Raises:
+        ModelMismatchError: the graph is not what the card says.
+        DeviceError: the device is not there.
+    """
+    path = files["graph"]
+    session = open_session(path.read_bytes(), device=options.device, threads=options.threads, where=path)
+    return OnnxRunner(session=session, roles=card.roles, where=path)
+
+
+def open_torch_network(
+    card: Card, files: Mapping[str, Path], options: LoadOptions, *, inputs: Sequence[str], output: str
+) -> TorchRunner:
+    """One of our networks with the weights of a user's card, every key of them, on the device that was asked for.
+
+    Raises:
+        ModelMismatchError: the weights are not that network's.
+        DeviceError: torch or the device is not there.
+        ValueError: the card names no network.
+    """
+    from vfx_swap.models.bring.safetensors_file import read_safetensors
+    from vfx_swap.models.networks import build_network, load_weights
+    from vfx_swap.models.torch_kernels.device import open_torch
+
+    if card.weights is None:
+        raise ValueError(f"the card {card.id!r} names no network")
+    device = open_torch(device_index(options.device))
+    network = build_network(card.weights.network)
+    load_weights(network, read_safetensors(files["network"]).tensors, where=files["network"])
+    return TorchRunner(network=network.to(device).eval(), inputs=inputs, output=output, device=device)
+
+
+def run_batch(runner: Runner, inputs: Mapping[str, Tensor], *, where: object = None) -> dict[str, Tensor]:
+    """Any number of pictures: at once where the network takes that many, else in turns.
+
+    Inputs of one entry serve all pictures.
+
+    Raises:
+        ModelMismatchError: the answer holds NaN or infinite numbers.
+    """
+    count = max(len(one) for one in inputs.values())
+    step = runner.most or max(count, 1)
+    parts = []
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        fed = {}
+        for role, one in inputs.items():
+            piece = np.repeat(one, stop - start, axis=0) if len(one) == 1 and one.ndim > 1 else one[start:stop]
+            fed[role] = one if one.ndim == 1 else piece
+        parts.append(runner.run(fed))
+    answer = {role: np.concatenate([part[role] for part in parts]) for role in parts[0]}
+    for role, tensor in answer.items():
+        if not np.isfinite(tensor).all():
+            raise ModelMismatchError(
+                f"it answered numbers that are NaN or infinite ({role})",
+                where=where,
+                mend="Compare the conventions on its card with docs/models.md; the weights may be damaged",
+            )
+    return answer
