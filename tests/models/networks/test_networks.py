@@ -191,6 +191,16 @@ def test_norms_at_rest_in_identity_blocks_are_passed_over_and_reported(torch: An
 
 
 @pytest.mark.torch
+def test_flat_features_are_not_blown_up(torch: Any) -> None:
+    from vfx_swap.models.simswap.id_block import InstanceNorm
+
+    values = 0.25 + 1e-4 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]])  # variance 1e-8, as large as what is added to it
+    found = InstanceNorm()(values.double()[None, None])
+    torch.testing.assert_close(found.abs(), torch.full((1, 1, 2, 2), 0.5**0.5, dtype=torch.float64), rtol=1e-3, atol=0)
+    assert torch.equal(InstanceNorm()(torch.full((1, 1, 4, 4), 0.25).half()), torch.zeros(1, 1, 4, 4).half())
+
+
+@pytest.mark.torch
 def test_the_second_discriminators_picture_is_half_as_large(torch: Any) -> None:
     from vfx_swap.models.simswap.discriminator import half_size
 
