@@ -83,7 +83,7 @@ class NetworkSwapper:
         template: Template,
         size: int,
         network: SwapNetwork,
-        recogniser: str,
+        recogniser: str | None,
         config: ColourConfig,
         exposure_stops: int | None = None,
         alpha_shape: Literal["box", "ellipse"] = "ellipse",
@@ -96,7 +96,7 @@ class NetworkSwapper:
             template: what the network was trained on.
             size: side of its square picture in pixels.
             network: the callable.
-            recogniser: id of the recogniser whose embeddings it takes.
+            recogniser: id of the recogniser whose embeddings it takes; None: the identity is in its weights.
             config: OCIO config, for the way to linear Rec.709.
             exposure_stops: whole stops that bring the faces of the shot to mid tones; None: chosen for
                 every crop by itself, which is right for a still and may flicker in a shot.
@@ -127,7 +127,8 @@ class NetworkSwapper:
             IdentityError: the pack holds no embedding of this network's recogniser.
             ColourSpaceError: unknown space, or one that is not linear.
         """
-        embedding = identity.embeddings.get(self.recogniser)
+        nobody = Embedding(self.id, np.zeros(1, dtype=np.float32))
+        embedding = nobody if self.recogniser is None else identity.embeddings.get(self.recogniser)
         if embedding is None:
             held = ", ".join(sorted(identity.embeddings)) or "none"
             raise IdentityError(

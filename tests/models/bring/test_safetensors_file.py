@@ -36,7 +36,7 @@ def test_what_is_written_is_read_and_the_same_tensors_are_the_same_bytes(tmp_pat
     assert dict(read.metadata) == {"convention": "official", "a": "b"}
     assert list(read.tensors) == list(tensors)
     for key, values in tensors.items():
-        assert read.tensors[key].dtype == values.dtype
+        assert (read.tensors[key].dtype, read.tensors[key].shape) == (values.dtype, values.shape)
         np.testing.assert_array_equal(read.tensors[key], values)
     with pytest.raises(ValueError, match="read-only"):
         read.tensors["w"][0, 0] = 1.0

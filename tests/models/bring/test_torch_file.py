@@ -40,7 +40,7 @@ def test_both_forms_give_the_bits_that_went_in(write: Any, tensors: dict[str, ND
     read = read_torch_file(write(tmp_path / "net.pth", tensors))
     assert list(read) == list(tensors)
     for key, values in tensors.items():
-        assert read[key].dtype == values.dtype
+        assert (read[key].dtype, read[key].shape) == (values.dtype, values.shape)
         np.testing.assert_array_equal(read[key], values)
 
 

@@ -83,7 +83,7 @@ def pickled(value: Any, *, legacy: bool = False) -> bytes:
 def state_of(tensors: Mapping[str, NDArray[Any]], *, claim: int | None = None) -> OrderedDict[str, _Tensor]:
     """A state dict; each tensor in a storage of its own, which claims to hold `claim` numbers."""
     return OrderedDict(
-        (key, _Tensor(str(number), np.ascontiguousarray(values), count=claim))
+        (key, _Tensor(str(number), values.copy(), count=claim))
         for number, (key, values) in enumerate(tensors.items())
     )
 
@@ -146,4 +146,4 @@ def module(
 
 def tensor(key: str, values: NDArray[Any]) -> Any:
     """A tensor that lies under a key of the file."""
-    return _Tensor(key, np.ascontiguousarray(values))
+    return _Tensor(key, values.copy())

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from tests.models.onnx_swap.graphs import family_graph
+from tests.models.test_network_swapper import cut, face_at, half_plate, identity
+from vfx_swap.colour.ocio import load_config
 from vfx_swap.errors import DeviceError, ModelMismatchError, ModelMissingError
 from vfx_swap.models.bring.add import AddOptions, add_models
 from vfx_swap.models.bring.verify import verify_card
 from vfx_swap.models.cards import Card, card_folder, read_cards
 from vfx_swap.models.default import load_model
-from vfx_swap.models.network_swapper import NetworkAnswer
+from vfx_swap.models.network_swapper import NetworkAnswer, NetworkSwapper
 from vfx_swap.models.onnx_swap.network import CardSwapNetwork
 from vfx_swap.models.onnx_swap.open import BROUGHT_ARCHITECTURES, open_embedder, open_swapper
 from vfx_swap.models.protocols import Detector, Occluder, Parser, Recogniser, Restorer
@@ -313,3 +315,29 @@ def test_an_answer_of_nan_is_refused() -> None:
     card = next(card for card in FAMILIES if card.id == "alphaface-256")
     with pytest.raises(ModelMismatchError, match="NaN"):
         CardSwapNetwork(card=card, runner=Broken())(picture(256), vector())
+
+
+@pytest.mark.parametrize("name", ["hyperswap-256", "deepfacelab"])
+def test_an_opened_swapper_runs_in_scene_linear_light(name: str, home: Path) -> None:
+    """Through `NetworkSwapper`, on a plate with highlights far above white: what the mask leaves out keeps its bits."""
+    card = next(card for card in FAMILIES if card.id == name)
+    registry = brought(home, (card, 0))
+    opened = open_swapper(registry.cards[name], options=OPTIONS, registry=registry, folders=[home])
+    swapper = NetworkSwapper(
+        id=name,
+        template=opened.template,
+        size=opened.size,
+        network=opened.network,
+        recogniser=opened.recogniser,
+        config=load_config(environ={}),
+    )
+    who = identity(**{"w600k-r50": vector()}) if opened.recogniser else identity()
+    prepared = swapper.prepare(who, colour_space="ACEScg")
+    warp = swapper.warp_for(face_at(40, 10, 60))
+    plate = np.where(np.isfinite(half_plate()), half_plate(), np.float32(0.2))
+    crop = cut(plate, warp)
+    swapped = swapper.swap(crop, face_at(40, 10, 60), prepared)
+    outside = swapped.alpha == 0.0
+    np.testing.assert_array_equal(swapped.rgb[outside], crop.rgb[outside])
+    changed = np.abs(swapped.rgb - crop.rgb).max(axis=2) > 1e-4
+    assert changed[~outside].mean() > 0.5

@@ -25,7 +25,7 @@ def _lines(table: Mapping[str, Any], *, path: tuple[str, ...]) -> list[str]:
         name = ".".join(_key(part) for part in inner)
         if _is_table(value):
             body = _lines(value, path=inner)
-            lines += ["", f"[{name}]", *body] if body and not body[0].startswith("[") else body
+            lines += ["", f"[{name}]", *body] if body and body[0] else body
         elif _is_tables(value):
             for one in value:
                 lines += ["", f"[[{name}]]", *(f"{_key(word)} = {_value(what)}" for word, what in one.items())]
