@@ -107,3 +107,16 @@ def test_a_grown_matte_does_not_creep_over_it() -> None:
     face = replace(face_at(30.0, 22.0, 34.0), front=front)
     held = swap_frame(frame(rgb), [cast(1, face)], shot=shot(expand=6.0), want_patch=False)
     assert held.matte[18:26, 26:34].max() == 0.0
+
+
+def test_what_is_soft_by_its_motion_is_not_drawn_to_edges() -> None:
+    """A ramp of twelve pixels of the matte, four of the plate each, over a plate with an edge beneath it."""
+    rgb = np.full((120, 160, 3), 0.3, np.float32)
+    rgb[:, :82] = (0.02, 0.03, 0.05)
+    matte = np.zeros((30, 40), np.uint8)
+    matte[:] = np.round(255.0 * np.clip((26.0 - np.arange(40)) / 12.0, 0.0, 1.0)).astype(np.uint8)
+    front = Front(left=0.0, top=0.0, step=4.0, mattes={"hand": matte})
+    laid = front_in_plate(front, words=["hand"], rgb=rgb, window=Window(0, 0, 160, 120))
+    assert laid is not None
+    ramp = np.clip((104.0 - np.arange(160)) / 48.0, 0.0, 1.0)
+    np.testing.assert_allclose(laid[60], ramp, atol=0.03)

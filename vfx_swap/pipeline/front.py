@@ -19,10 +19,10 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
-from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light, learn, steady
+from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light, learn, left_over, steady
 from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
 from vfx_swap.models.front.hands import HandRegions, hand_regions, hands_near, moved_hand
-from vfx_swap.models.front.passing import hand_ways, placed_hands, swept
+from vfx_swap.models.front.passing import hand_ways, placed_hands, settled, swept
 from vfx_swap.models.front.refine import refined
 from vfx_swap.models.front.rigid import Rims, pooled_rims
 from vfx_swap.models.front.rims import spectacles_matte, trace_rims
@@ -323,6 +323,8 @@ def _passing(rgb: FloatArray, seen: _Seen, face: Appearance, expected: ViewLight
     hands = seen.hands if held else confirmed(view, face, light, seen.hands)
     if is_clear(view, face, light, hands):
         return None
+    if held and seen.way is not None:
+        hands = settled(hands, seen.way * (ROUGH / FINE), view, *left_over(view, face, light))
     found = front_of(view, face, light, hands=hands)
     # Once more, with the light of what is not in front alone.
     trust = np.asarray(1.0 - np.clip(2.0 * found[view.rows, view.columns], 0.0, 1.0), dtype=np.float32)

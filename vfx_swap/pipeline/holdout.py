@@ -25,6 +25,8 @@ SAME = 2e-3
 """Variance of log luminance and colour below which there is no edge to be drawn to."""
 SOFT = (0.2, 0.8)
 """Filtered values that become nothing and all: the filter smooths across what it draws to."""
+STEEP = (0.4, 0.8)
+"""Change of a matte across the filter's square: under it soft by itself, as a moving hand's is, and past it an edge."""
 LEAST = 2.0 / 255.0
 """Coverage that is none."""
 
@@ -105,5 +107,9 @@ def _drawn_to_edges(matte: FloatArray, rgb: FloatArray, *, radius: int) -> Float
     drawn = np.clip((drawn - SOFT[0]) / (SOFT[1] - SOFT[0]), 0.0, 1.0)
     side = 2 * radius + 1
     brush = np.ones((side, side), np.uint8)
-    sure, none = cv2.erode(matte, brush) > 0.98, cv2.dilate(matte, brush) < LEAST
+    low, high = cv2.erode(matte, brush), cv2.dilate(matte, brush)
+    sure, none = low > 0.98, high < LEAST
+    # What is soft because it moves has no edge in the picture to be drawn to.
+    edge = np.clip((high - low - STEEP[0]) / (STEEP[1] - STEEP[0]), 0.0, 1.0)
+    drawn = matte + edge * (drawn - matte)
     return np.where(sure, matte, np.where(none, np.float32(0.0), drawn)).astype(np.float32)
