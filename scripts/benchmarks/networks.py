@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -61,6 +62,7 @@ def main() -> None:
     rows: list[Row] = []
     try:
         for name in given.names:
+            print(f"measuring {name}", file=sys.stderr, flush=True)
             side = None if given.native or network_spec(name).fixed_size else given.size
             rows += _measured(name, side=side, batches=given.batch, threads=given.threads, rounds=given.rounds)
     except VfxSwapError as error:
