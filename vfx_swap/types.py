@@ -220,7 +220,8 @@ class Front:
     step: float
     """Plate pixels from one pixel of the mattes to the next."""
     mattes: Mapping[str, np.ndarray]
-    """Word of `matte.holdout` (`hand`, `glasses`) -> (height, width) uint8, 255 where all of the pixel is covered."""
+    """Word of `matte.holdout` (`hand`, `glasses`) -> (height, width) uint8, 255 where all of the pixel is covered;
+    `glare` -> the share of the pixel's linear light that lenses reflect, which goes with `glasses`."""
 
 
 @dataclass(frozen=True, eq=False)

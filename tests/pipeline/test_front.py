@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from vfx_swap.colour.ocio import load_config
 from vfx_swap.errors import FrameFailure
 from vfx_swap.pipeline.analyse import display_for
 from vfx_swap.pipeline.front import find_fronts
-from vfx_swap.pipeline.holdout import front_in_plate
+from vfx_swap.pipeline.holdout import front_in_plate, share_in_plate
 from vfx_swap.pipeline.qc_truth import face_region, holdout_iou
 from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.types import Embedding, Frame, Track
@@ -49,6 +49,11 @@ def passing(kind: str) -> tuple[list[Shown], Tracks]:
         if kind == "spectacles":
             covered = rims(sitter.points[:, :2] + shift, size)
             rgb = rgb * (1.0 - covered[..., None]) + 0.015 * covered[..., None]
+        if kind == "reflection":
+            seen = lens(sitter.points[:, :2] + shift, size)
+            rgb = rgb + 0.25 * seen[..., None]
+            covered = rims(sitter.points[:, :2] + shift, size)
+            rgb = rgb * (1.0 - covered[..., None]) + 0.015 * covered[..., None]
         shown.append(Shown(faces.frame_of(rgb, number=step + 1), covered))
         faces_of[step + 1] = sitter.face(shift=shift, frame=step + 1)
     track = Track(1, faces_of, Embedding("dlib-resnet", np.zeros(128, np.float32)))
@@ -68,6 +73,17 @@ def rims(points: FloatArray, size: tuple[int, int]) -> FloatArray:
         cv2.polylines(drawn, [at], False, 255, round(4 * 0.055 * apart))
     small: FloatArray = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
     return small
+
+
+def lens(points: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """The outer half of the lens that is left in the picture."""
+    eyes = [(points[a] + points[b]) / 2 for a, b in ((33, 133), (362, 263))]
+    apart = float(np.linalg.norm(eyes[1] - eyes[0]))
+    y, x = np.mgrid[: size[1], : size[0]]
+    away = np.hypot((x - eyes[0][0]) / 0.41, (y - eyes[0][1]) / 0.31 - 0.05 * apart / 0.31) / apart
+    inside = (away < 1.0) & (x < eyes[0][0])
+    soft: FloatArray = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.6)
+    return soft
 
 
 def fronts_of(shown: list[Shown], tracks: Tracks, *, lost: int | None = None) -> Tracks:
@@ -115,6 +131,25 @@ def test_spectacles_are_held_out_whole_in_every_frame() -> None:
         assert score is not None
         assert score > 0.8
         assert float((laid * region * (one.covered == 0.0)).sum() / region.sum()) < 0.02
+
+
+def test_a_reflection_on_a_lens_is_told_from_the_skin_behind_it() -> None:
+    shown, tracks = passing("reflection")
+    found = fronts_of(shown[:4], replace(tracks, frames=tracks.frames[:4])).tracks[0]
+    for one in shown[:4]:
+        face = found.faces[one.frame.number]
+        assert face.front is not None
+        share = share_in_plate(face.front, "glare", window=one.frame.data_window)
+        points = face.points[:, :2]
+        apart = float(np.linalg.norm(points[263] - points[33]))
+        reflecting = (lens(points, share.shape[::-1]) > 0.99) & (one.covered == 0.0)
+        lit = one.frame.rgb[reflecting] @ np.array([0.2126, 0.7152, 0.0722])
+        # All over skin, less over the eye.
+        assert float(share[reflecting].mean()) > 0.3 * float((0.25 / lit).mean())
+        other = np.zeros(share.shape, np.uint8)
+        middle = np.round((points[362] + points[263]) / 2).astype(int)
+        cv2.circle(other, (int(middle[0]), int(middle[1])), round(0.3 * apart), 1, -1)
+        assert float(share[other > 0].mean()) < 0.03
 
 
 def test_a_face_alone_has_nothing_in_front() -> None:

@@ -33,7 +33,7 @@ def front() -> Front:
     """A hand over part of the face, and a frame of spectacles."""
     matte = np.zeros((40, 30), np.uint8)
     matte[5:20, 10:] = np.arange(20, dtype=np.uint8) * 13
-    return Front(left=812.123456, top=-3.5, step=1.23456, mattes={"hand": matte, "glasses": 255 - matte})
+    return Front(left=812.123456, top=-3.5, step=1.23456, mattes={"hand": matte, "glasses": 255 - matte, "glare": matte // 2})
 
 
 def made() -> Tracks:
@@ -128,7 +128,7 @@ def test_a_matte_taken_out_by_hand_is_gone(path: Path) -> None:
     edit(path, lambda d: d["tracks"][0]["faces"][1]["front"].pop("hand"))
     left = load_tracks(path).track(1).faces[1002].front
     assert left is not None
-    assert set(left.mattes) == {"glasses"}
+    assert set(left.mattes) == {"glasses", "glare"}
 
 
 def test_saved_again_it_is_the_same_file(path: Path) -> None:

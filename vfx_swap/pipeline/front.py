@@ -21,6 +21,7 @@ from vfx_swap.errors import FrameFailure
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light, learn, left_over, steady
 from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
+from vfx_swap.models.front.glare import lens_glare
 from vfx_swap.models.front.hands import HandRegions, hand_regions, hands_near, moved_hand
 from vfx_swap.models.front.passing import hand_ways, placed_hands, settled, swept
 from vfx_swap.models.front.refine import refined
@@ -52,6 +53,8 @@ CLEAR, ASKED = 0.6, 12
 """Confidence of a face that may say whether spectacles are worn, and how many are asked."""
 LEAST = 16
 """Pixels of a matte below which nothing is in front."""
+SEEN = {"hand": 127, "glasses": 127, "glare": 25}
+"""Value of a pixel above which it counts there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +213,7 @@ def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
     rims = _rims(there, pieces, passing, known.worn, atlases.rims)
     faces = dict(track.faces)
     for piece, hand, worn in zip(there, passing, rims, strict=True):
-        faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, hand, worn))
+        faces[piece.face.frame] = replace(piece.face, front=_front(piece, pieces, hand, worn, atlases.light))
     return rounded_track(replace(track, faces=faces))
 
 
@@ -300,14 +303,18 @@ def _rims(
     return pooled_rims([line.uv for line in worn.lines if line.rim], traced)
 
 
-def _front(piece: _Piece, pieces: _Pieces, passing: np.ndarray | None, rims: Rims | None) -> Front | None:
+def _front(piece: _Piece, pieces: _Pieces, passing: np.ndarray | None, rims: Rims | None, atlas: Atlas) -> Front | None:
     """What is in front of a face in one frame."""
     step = float(np.hypot(piece.back[0, 0], piece.back[1, 0]))
     mattes = {"hand": passing}
     if rims is not None:
         covered = spectacles_matte(pieces.picture(piece), rims, pixel=1.0 / step)
         mattes["glasses"] = np.asarray(np.round(255.0 * covered), np.uint8)
-    kept = {word: one for word, one in mattes.items() if one is not None and int((one > 127).sum()) >= LEAST}
+        positions = _positions(piece, atlas)
+        glare = lens_glare(pieces.picture(piece), rims, positions, atlas.mesh.normals(positions)[:, 2], atlas)
+        clear = 1.0 if passing is None else 1.0 - passing.astype(np.float32) / np.float32(255.0)
+        mattes["glare"] = np.asarray(np.round(255.0 * glare * clear), np.uint8)
+    kept = {word: one for word, one in mattes.items() if one is not None and int((one > SEEN[word]).sum()) >= LEAST}
     if not kept:
         return None
     return Front(left=float(piece.back[0, 2]), top=float(piece.back[1, 2]), step=step, mattes=kept)

@@ -15,7 +15,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.warps import invert_matrix
 from vfx_swap.types import Crop, Front, Window
 
-__all__ = ["front_in_crop", "front_in_plate"]
+__all__ = ["front_in_crop", "front_in_plate", "share_in_plate"]
 
 COARSE = 1.25
 """Plate pixels to one of the matte's from which on its edge is drawn to the plate's edges."""
@@ -52,10 +52,7 @@ def front_in_plate(
     for matte in mattes:
         clear *= np.float32(1.0) - matte.astype(np.float32) / np.float32(255.0)
     covered: FloatArray = np.float32(1.0) - clear
-    if front.step > 1.0 / COARSE:
-        laid = _laid(covered, front, window)
-    else:
-        laid = _laid(cv2.GaussianBlur(covered, (0, 0), 0.5 / front.step), front, window)
+    laid = _laid(covered, front, window)
     seen = laid > LEAST
     if not seen.any():
         return None
@@ -66,6 +63,11 @@ def front_in_plate(
         drawn[at] = _drawn_to_edges(laid[at], rgb[at], radius=radius)
         laid = drawn
     return np.asarray(np.where(laid > LEAST, np.clip(laid, 0.0, 1.0), 0.0), dtype=np.float32)
+
+
+def share_in_plate(front: Front, word: str, *, window: Window) -> FloatArray:
+    """(height, width) 0 to 1: one of a front's mattes in a window of the plate, as it is: no edge is drawn anew."""
+    return _laid(front.mattes[word].astype(np.float32) / np.float32(255.0), front, window)
 
 
 def front_in_crop(covered: FloatArray, window: Window, crop: Crop) -> FloatArray:
@@ -79,6 +81,8 @@ def front_in_crop(covered: FloatArray, window: Window, crop: Crop) -> FloatArray
 
 def _laid(covered: FloatArray, front: Front, window: Window) -> FloatArray:
     """A matte in the plate's pixels, 0 outside it."""
+    if front.step <= 1.0 / COARSE:
+        covered = cv2.GaussianBlur(covered, (0, 0), 0.5 / front.step)
     shrink = 1.0 / front.step
     matrix = np.array([[shrink, 0.0, (window.x - front.left) * shrink], [0.0, shrink, (window.y - front.top) * shrink]])
     size = (window.width, window.height)

@@ -20,6 +20,7 @@ from vfx_swap.light.grade import light_gain
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.pipeline.holdout import front_in_crop, front_in_plate
+from vfx_swap.pipeline.reflected import reflected_light
 from vfx_swap.settings import Lighting, Shot
 from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp
 
@@ -73,6 +74,10 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         front = front_in_plate(one.face.front, words=shot.matte.holdout, rgb=frame.rgb[at], window=part)
         if front is not None:
             before = replace(before, front=kernels.array(front_in_crop(front, part, before)))
+        glare = reflected_light(one.face.front, words=shot.matte.holdout, crop=before, window=part, kernels=kernels)
+        if glare is not None:
+            # Skin is read, and a face laid, without what a lens adds to it.
+            before = replace(before, rgb=before.rgb - glare)
         after = one.swapper.swap(before, one.face, one.prepared)
         after = _motion(before, after, kernels, travel=one.travel)
         after = _light(before, after, kernels, shot.lighting, to_rec709=one.to_rec709)
@@ -81,6 +86,8 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
 
         # A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
         exact = _is_whole(before.warp)
+        if glare is not None and exact:
+            after = replace(after, rgb=after.rgb + glare)
         face, alpha = kernels.lay_back(after if exact else kernels.increment_crop(before, after), data_window=part)
         matte = kernels.expand_matte(alpha, shot.matte.expand_pixels) * one.strength
         if front is not None:

@@ -26,7 +26,7 @@ FACES_MARK = ' "tracks": ['
 _FACE_KEYS = frozenset(
     {"frame", "confidence", "bridged", "identity_distance", "move", "pose", "expression", "points", "front"}
 )
-_FRONT_KEYS = frozenset({"left", "top", "step", "hand", "glasses"})
+_FRONT_KEYS = frozenset({"left", "top", "step", "hand", "glasses", "glare"})
 _TRACK_KEYS = frozenset({"id", "embedding", "faces"})
 _LARGEST_MATTE = 4096
 _FURTHEST = 1e7
@@ -205,7 +205,7 @@ def _front(row: Mapping[str, Any], place: _Place, *, move: FloatArray) -> Front 
     place = _Place(place.path, place.text, f"{place.at}front, ", place.line)
     _only(value, _FRONT_KEYS, place)
     left, top = (_number(value, key, place, -_FURTHEST, _FURTHEST) for key in ("left", "top"))
-    mattes = {word: _matte(value, word, place) for word in ("hand", "glasses") if word in value}
+    mattes = {word: _matte(value, word, place) for word in ("hand", "glasses", "glare") if word in value}
     return Front(
         left=round(left + float(move[0]), 3),
         top=round(top + float(move[1]), 3),

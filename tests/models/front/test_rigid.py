@@ -41,7 +41,7 @@ def drawn(index: int, *, stray: float = 0.0, hidden: bool = False) -> Rims:
             lines.append(Line(points[40:140].astype(np.float32), closed=False, rim=True))
         else:
             lines.append(Line(points.astype(np.float32), closed=True, rim=True))
-    bridge = laid(np.array([[0.46, 0.35], [0.54, 0.35]]), seen(index))
+    bridge = laid(np.array([[0.47, 0.35], [0.53, 0.35]]), seen(index))
     lines.append(Line(bridge.astype(np.float32), closed=False))
     return Rims(lines=tuple(lines), half=3.0, dark=True, begin=seen(index) + np.array([[0.0], [0.0], [4.0]]))
 
@@ -75,12 +75,14 @@ def test_a_rim_that_the_face_hides_in_part_is_whole_again() -> None:
     assert farthest(pooled[1], 1) < 1.2
 
 
-def test_bridge_and_frames_without_lines_stay() -> None:
+def test_a_bridge_reaches_the_rims_and_frames_without_lines_stay() -> None:
     given = [drawn(0), None, drawn(2), drawn(3)]
     pooled = pooled_rims([ring(-1.0), ring(1.0)], given)
     assert pooled[1] is None
     assert pooled[0] is not None
-    assert np.array_equal(pooled[0].lines[-1].uv, drawn(0).lines[-1].uv)
+    rims = cKDTree(np.concatenate([line.uv for line in pooled[0].lines if line.rim]))
+    assert np.max(rims.query(drawn(0).lines[-1].uv[[0, -1]])[0]) > 1.0
+    assert np.max(rims.query(pooled[0].lines[-1].uv[[0, -1]])[0]) == 0.0
     assert pooled_rims([ring(-1.0), ring(1.0)], [None, None]) == [None, None]
 
 

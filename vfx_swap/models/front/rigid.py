@@ -29,6 +29,9 @@ STRAYS = 0.25
 WORST = 0.6
 """Half widths, in the middle, that a frame's own lines may stray from the template; else it keeps its lines."""
 
+HINGE = 6.0
+"""Half widths of a rim from which a bridge or an arm is carried on to it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rims:
@@ -86,7 +89,8 @@ def pooled_rims(template: Sequence[FloatArray], frames: Sequence[Rims | None]) -
             continue
         placed = np.asarray(_laid(both, maps[index]), np.float32)
         lines = [Line(ring, closed=True, rim=True) for ring in (placed[:POINTS], placed[POINTS:])]
-        lines += [line for line in frame.lines if not line.rim]
+        rings = cKDTree(placed)
+        lines += [_joined(line, rings, reach=HINGE * half) for line in frame.lines if not line.rim]
         out.append(replace(frame, lines=tuple(lines), half=half, begin=maps[index]))
     return out
 
@@ -129,6 +133,17 @@ def _fit(
         root = np.sqrt(weight)[:, None]
         affine = np.linalg.lstsq(whole * root, found * root, rcond=None)[0]
     return affine, found, weight
+
+
+def _joined(line: Line, rings: cKDTree, *, reach: float) -> Line:
+    """A bridge or an arm, carried on to the rims at the ends that lie near them."""
+    away, nearest = (np.asarray(one) for one in rings.query(line.uv[[0, -1]]))
+    points = line.uv
+    if away[0] <= reach:
+        points = np.concatenate([rings.data[nearest[:1]], points])
+    if away[1] <= reach:
+        points = np.concatenate([points, rings.data[nearest[1:]]])
+    return replace(line, uv=np.asarray(points, np.float32))
 
 
 def _across(shape: np.ndarray, votes: np.ndarray) -> np.ndarray:
