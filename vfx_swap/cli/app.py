@@ -14,6 +14,7 @@ from vfx_swap.cli.demo import demo
 from vfx_swap.cli.doctor import doctor
 from vfx_swap.cli.identity import identity_app
 from vfx_swap.cli.models import models_app
+from vfx_swap.cli.parse import parse
 from vfx_swap.cli.render import render
 from vfx_swap.cli.session import STOPPED_EXIT, report_error
 from vfx_swap.cli.swap import swap
@@ -33,6 +34,7 @@ app.command("demo")(demo)
 app.add_typer(identity_app, name="identity")
 app.command("swap")(swap)
 app.command("track")(track)
+app.command("parse")(parse)
 app.command("render")(render)
 app.add_typer(models_app, name="models")
 app.command("doctor")(doctor)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vfx_swap.pipeline.shot import ShotReport
     from vfx_swap.settings import Shot
 
-__all__ = ["RESUME", "local_today", "run_shot"]
+__all__ = ["RESUME", "local_today", "run_shot", "tell_report"]
 
 RESUME = "Run the same command again to go on: frames already written are kept"
 
@@ -41,10 +41,11 @@ def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, over
             progress=progress,
             cancelled=cancelled,
         )
-    _tell(console, report)
+    tell_report(console, report)
 
 
-def _tell(console: Console, report: ShotReport) -> None:
+def tell_report(console: Console, report: ShotReport) -> None:
+    """Tell what was done."""
     console.event(
         "done",
         name=report.name,

@@ -28,6 +28,8 @@ LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k32", "htj2k256"
 
 _TILES = ("tile_width", "tile_height", "tile_depth")
 _WITH_PLATE = ("matte", "patch", "regions")
+REST_LAYER = "regions.background"
+"""What no region covers: 1 where nothing was looked for."""
 
 
 def exr_plan(
@@ -161,11 +163,11 @@ class _Place:
     def of(cls, window: Window, whole: Window) -> _Place:
         return cls((whole.height, whole.width), window.slices(whole), window == whole)
 
-    def lay(self, values: np.ndarray) -> np.ndarray:
-        """A layer's values among zeros."""
+    def lay(self, values: np.ndarray, *, beyond: float = 0.0) -> np.ndarray:
+        """A layer's values among `beyond`."""
         if self.whole:
             return values
-        out = np.zeros(self.shape, values.dtype)
+        out = np.full(self.shape, beyond, values.dtype)
         out[self.at] = values
         return out
 
@@ -179,7 +181,8 @@ def _add_layers(plan: Plan, layers: Mapping[str, FloatArray], header: Mapping[st
         if first in _WITH_PLATE:
             if name in target.planes:
                 plan.warnings.append(f"channel {name} of the plate is replaced by the layer of that name")
-            target.planes[name] = place.lay(to_samples(values, dtype=dtype, bits=16))
+            beyond = 1.0 if name == REST_LAYER else 0.0
+            target.planes[name] = place.lay(to_samples(values, dtype=dtype, bits=16), beyond=beyond)
         else:
             # CryptoFaceRegion00, 01, ... are ranks of one layer: one part.
             own.setdefault(first.rstrip("0123456789") or first, {})[name] = place.lay(values)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from vfx_swap.models.cards import Card
-from vfx_swap.models.protocols import Detector, HandFinder, Landmarker, Recogniser
+from vfx_swap.models.protocols import Detector, HandFinder, Landmarker, Parser, Recogniser
 from vfx_swap.models.registry import Architecture, LoadOptions, Registry, load_registry
 from vfx_swap.models.weights import model_folders, verified_files
 
-__all__ = ["FACE_ARCHITECTURES", "FaceModels", "load_face_models", "load_model"]
+__all__ = ["FACE_ARCHITECTURES", "PARSE_ARCHITECTURES", "FaceModels", "load_face_models", "load_model"]
 
 
 def _centerface(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Detector:
@@ -39,6 +39,18 @@ def _handmesh(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Ha
     return load_handmesh(card, files, options)
 
 
+def _landmark_parser(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Parser:
+    from vfx_swap.models.parsing.landmark_parser import load_landmark_parser
+
+    return load_landmark_parser(card, files, options)
+
+
+def _bisenet(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Parser:
+    from vfx_swap.models.bisenet.parser import load_bisenet
+
+    return load_bisenet(card, files, options)
+
+
 FACE_ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("centerface", "detect", _centerface),
     Architecture("facemesh", "landmarks", _facemesh),
@@ -46,6 +58,12 @@ FACE_ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("handmesh", "hands", _handmesh),
 )
 """The architectures that come with the default stack."""
+
+PARSE_ARCHITECTURES: tuple[Architecture, ...] = (
+    Architecture("landmark_parser", "parse", _landmark_parser),
+    Architecture("bisenet", "parse", _bisenet),
+)
+"""What finds the regions of a face: by landmarks, which comes with the package, and by the user's weights."""
 
 
 @dataclass(frozen=True, eq=False)

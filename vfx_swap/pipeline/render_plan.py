@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vfx_swap.colour.ocio import ColourConfig
     from vfx_swap.io.outputs import Output
     from vfx_swap.io.plates import Plate
+    from vfx_swap.pipeline.regions import Parsing
     from vfx_swap.settings import Shot
     from vfx_swap.types import Frame, SwapResult, Track
 
@@ -71,6 +72,8 @@ class RenderPlan:
     """Of the device that frames are swapped on."""
     overwrite: bool = False
     """True renders frames even where their output is current."""
+    parsing: Parsing | None = None
+    """Where regions are written: what finds them."""
 
 
 def frame_digest(plan: RenderPlan, number: int) -> str:
@@ -78,7 +81,10 @@ def frame_digest(plan: RenderPlan, number: int) -> str:
     faces = [_face_key(cast, number) for cast in plan.cast if number in cast.track.faces]
     # A matte layer of every cast track is in every frame, its face seen or not.
     mattes = [cast.track.id for cast in plan.cast] if "matte" in plan.shot.write.layers else []
-    text = json.dumps([plan.base_digest, faces, mattes], separators=(",", ":"), ensure_ascii=True)
+    decides: list[object] = [plan.base_digest, faces, mattes]
+    if plan.parsing is not None:
+        decides.append(plan.parsing.key(number))
+    text = json.dumps(decides, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

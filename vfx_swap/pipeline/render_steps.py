@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from vfx_swap.colour.ocio import LINEAR_REC709
 from vfx_swap.errors import InputError, TracksError
 from vfx_swap.geometry.warps import sampled
 from vfx_swap.pipeline.frames import from_frame, to_frame
+from vfx_swap.pipeline.regions import parse_frame, region_layers
 from vfx_swap.pipeline.render_log import FrameRow
 from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest, travel_at
 from vfx_swap.pipeline.swap import CastFace
@@ -58,6 +59,8 @@ class SwappedFrame:
     layers: Mapping[str, FloatArray]
     metrics: Mapping[str, float | int | str]
     seconds: float
+    header: Mapping[str, str] = field(default_factory=dict)
+    """What layers want said of them."""
 
 
 def read_frame(plan: RenderPlan, number: int, row: FrameRow | None) -> ReadFrame:
@@ -112,6 +115,8 @@ def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
     for one in cast:
         _check_size(one, number, plate)
     window = _touched(cast, plate)
+    if plan.parsing is not None:
+        window = _around([window, *plan.parsing.windows(number, plate)], plate)
     frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space, window=window)
     wanted = plan.shot.write.layers
     seen = cast and not window.is_empty
@@ -121,14 +126,23 @@ def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
     if cast:
         metrics["confidence"] = round(min(one.face.confidence for one in cast), 4)
         metrics["bridged"] = sum(one.face.bridged for one in cast)
-    layers = _layers(plan, matte, result)
+    layers, says = _layers(plan, matte, result), dict[str, str]()
+    if plan.parsing is not None:
+        regions = parse_frame(frame, plan.parsing, config=plan.config)
+        more, says = region_layers(regions, plan.parsing, window=frame.data_window, wanted=wanted)
+        layers |= more
+        metrics |= {"parsed": len(regions)} if cast else {"faces": len(regions)}
     swapped = frame if result is None else result.frame
-    return SwappedFrame(read, swapped, matte, layers, metrics, time.perf_counter() - start)
+    return SwappedFrame(read, swapped, matte, layers, metrics, time.perf_counter() - start, says)
 
 
 def _touched(cast: Sequence[CastFace], plate: Window) -> Window:
     """The part of the plate that any face's crop is cut from or laid into: the rest is not even converted."""
-    parts = [sampled(one.swapper.warp_for(one.face), plate) for one in cast]
+    return _around([sampled(one.swapper.warp_for(one.face), plate) for one in cast], plate)
+
+
+def _around(parts: Sequence[Window], plate: Window) -> Window:
+    """The least window that holds all parts; an empty one of the plate where all are empty."""
     parts = [part for part in parts if not part.is_empty]
     if not parts:
         return Window(plate.x, plate.y, 0, 0)
@@ -178,7 +192,10 @@ def write_swapped(plan: RenderPlan, number: int, swapped: SwappedFrame) -> Frame
         rgb=rgb,
         matte=swapped.matte,
         layers=swapped.layers,
-        header={HEADER_NAME: json.dumps({**plan.header, "settings_digest": settings}, sort_keys=True)},
+        header={
+            HEADER_NAME: json.dumps({**plan.header, "settings_digest": settings}, sort_keys=True),
+            **swapped.header,
+        },
         window=swapped.frame.data_window,
     )
     write_seconds = time.perf_counter() - start

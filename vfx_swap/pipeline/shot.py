@@ -26,6 +26,7 @@ from vfx_swap.pipeline.consent import check_consent, consent_usage
 from vfx_swap.pipeline.engines import Engine, face_at_rest, open_engine
 from vfx_swap.pipeline.identity_file import load_identity
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
+from vfx_swap.pipeline.regions import with_regions
 from vfx_swap.pipeline.render_frames import FrameOutcome, is_current_movie, remove_stale, render_frames
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_plan import CastTrack, RenderPlan, SwapFrame
@@ -43,7 +44,7 @@ from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Cast, Shot, file_sha256, settings_digest
 from vfx_swap.types import Identity
 
-__all__ = ["RENDER_REVISION", "OpenEngine", "ShotReport", "Tools", "render_shot", "track_plate"]
+__all__ = ["RENDER_REVISION", "OpenEngine", "ShotReport", "Told", "Tools", "render_shot", "run_plan", "track_plate"]
 
 RENDER_REVISION = 3
 """Part of every settings digest; raise it when a change gives other pixels from the same inputs."""
@@ -89,13 +90,15 @@ class Tools:
 
 
 @dataclass(eq=False)
-class _Told:
+class Told:
     """Warnings said so far, each told once."""
 
     progress: Progress
     said: dict[str, None] = field(default_factory=dict)
+    looked_for: str = "cast face"
 
     def warn(self, text: str, *, frame: int | None = None, done: int = 0, total: int = 0) -> None:
+        """Tell of it, the first time."""
         if text not in self.said:
             self.said[text] = None
             self.progress(ProgressEvent("render", "warning", done, total, frame, text))
@@ -145,7 +148,7 @@ def render_shot(
         config=config,
         wanted=frames,
     )
-    told = _Told(progress)
+    told = Told(progress)
     for warning in plate.warnings:
         told.warn(warning)
     with ExitStack() as stack:
@@ -160,7 +163,7 @@ def render_shot(
         owners = cast_shot(shot, tracks, config=config, models=models, progress=progress)
         cast = _prepare_cast(owners, tracks, identities, engine, plate)
         plan = _plan(shot, plate, output, cast, engine, identities, swap_frame=tools.swap_frame, overwrite=overwrite)
-        return _render(plan, log, path, told, cancelled)
+        return run_plan(with_regions(plan, device=device), log, path, told, cancelled)
 
 
 def _open_output(shot: Shot, plate: ShotPlate) -> Output:
@@ -335,7 +338,7 @@ class _Tally:
     def count(self) -> int:
         return len(self.rendered) + len(self.skipped) + len(self.failures)
 
-    def add(self, outcome: FrameOutcome, *, told: _Told, total: int) -> None:
+    def add(self, outcome: FrameOutcome, *, told: Told, total: int) -> None:
         """Count a frame and tell of it."""
         row, number = outcome.row, outcome.frame
         if row is None:
@@ -351,12 +354,16 @@ class _Tally:
                 told.warn(warning, frame=number, done=self.count, total=total)
             if not row.metrics.get("faces"):
                 told.warn(
-                    f"no cast face in frame {number}: the plate as it is", frame=number, done=self.count, total=total
+                    f"no {told.looked_for} in frame {number}: the plate as it is",
+                    frame=number,
+                    done=self.count,
+                    total=total,
                 )
             told.progress(ProgressEvent("render", "frame", self.count, total, number, metrics=row.metrics))
 
 
-def _render(plan: RenderPlan, log: RenderLog, tracks: Path, told: _Told, cancelled: Cancelled) -> ShotReport:
+def run_plan(plan: RenderPlan, log: RenderLog, tracks: Path, told: Told, cancelled: Cancelled) -> ShotReport:
+    """Render what is planned and tell of every frame; errors as `render_shot` says."""
     total, tally = len(plan.frames), _Tally()
     told.progress(ProgressEvent("render", "started", total=total))
     if plan.output.is_movie and is_current_movie(plan, log.rows, cancelled=cancelled):

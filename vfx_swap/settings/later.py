@@ -14,8 +14,6 @@ LATER: Mapping[str, str] = {
     "lighting.environment_rotation_degrees": "relighting by an HDRI is not in this version yet",
     "lighting.light": "added lights are not in this version yet",
     "write.layers=stmap": "STMap layers are not in this version yet",
-    "write.layers=regions": "region mattes are not in this version yet",
-    "write.layers=cryptomatte": "Cryptomatte is not in this version yet",
 }
 """`table.key` (refused when it holds anything but its neutral value) or `table.key=word` (refused when the
 list holds that word) -> the sentence shown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.reprojection.eyes import IRISES
 from vfx_swap.models.reprojection.soft import blur
 
-__all__ = ["EYES", "eye_gain", "filled", "opening"]
+__all__ = ["EYES", "eye_gain", "filled", "filled_corners", "opening"]
 
 EYES = ("eye_image_left", "eye_image_right")
 WHITE_FROM = 1.15
@@ -34,10 +35,14 @@ def opening(
 
 def filled(points: FloatArray, loops: tuple[str, ...], shape: tuple[int, int], softness: float) -> FloatArray:
     """Loops of landmarks filled in a picture, drawn four times as large, with soft edges."""
+    return filled_corners([points[list(LOOPS[name]), :2] for name in loops], shape, softness)
+
+
+def filled_corners(outlines: Sequence[FloatArray], shape: tuple[int, int], softness: float) -> FloatArray:
+    """Outlines (n, 2) in pixels filled in a picture, drawn four times as large, with soft edges."""
     height, width = shape
     out = np.zeros(shape, dtype=np.float32)
-    for name in loops:
-        corners = points[list(LOOPS[name]), :2]
+    for corners in outlines:
         pad = int(np.ceil(4.0 * softness)) + 2
         left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - pad, 0)
         right = min(int(np.ceil(corners[:, 0].max())) + pad + 1, width)

@@ -1,0 +1,93 @@
+"""BiSeNet as a parser: the user's weights, softmax of its 19 scores. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vfx_swap.arrays import FloatArray, check_array
+from vfx_swap.errors import ModelMissingError
+from vfx_swap.geometry.warps import fit_similarity
+from vfx_swap.models.bring.safetensors_file import read_safetensors
+from vfx_swap.models.cards import Card
+from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD, build_network, load_weights
+from vfx_swap.models.registry import LoadOptions
+from vfx_swap.models.templates import five_points, template_named
+from vfx_swap.models.torch_kernels.device import import_torch
+from vfx_swap.types import LANDMARK_COUNT, Face, ModelImage, Warp
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["SIZE", "BiSeNetParser", "load_bisenet"]
+
+SIZE = 512
+
+
+class BiSeNetParser:
+    """Regions by a network (protocol `Parser`).
+
+    Which side its `l_` and `r_` are is the training's; hands have no class of their own.
+    """
+
+    def __init__(self, *, id: str, network: nn.Module, device: str = "cpu") -> None:
+        """A parser.
+
+        Args:
+            id: the card's id.
+            network: (B, 3, 512, 512) ImageNet-normalised RGB to scores, those of the whole picture first.
+            device: of torch.
+        """
+        self.id = id
+        self._device = device
+        self._network = network.to(device).eval()
+
+    def warp_for(self, face: Face, /) -> Warp:
+        """FFHQ's crop of 512 pixels.
+
+        Raises:
+            NoFaceError: the face's landmarks fall together.
+        """
+        template = template_named("ffhq_512").pixels(SIZE)
+        return fit_similarity(five_points(face.points), template, width=SIZE, height=SIZE)
+
+    def parse(
+        self,
+        image: ModelImage,
+        points: FloatArray,
+        /,
+        *,
+        hidden: Mapping[str, FloatArray] | None = None,  # noqa: ARG002  # the network sees for itself
+    ) -> FloatArray:
+        """Regions of a crop, by softmax and not by the greatest score alone: edges stay soft."""
+        check_array("points", points, shape=(LANDMARK_COUNT, 3))
+        check_array("image.rgb", image.rgb, shape=(SIZE, SIZE, 3))
+        torch = import_torch()
+        normal = (image.rgb - np.asarray(IMAGENET_MEAN, np.float32)) / np.asarray(IMAGENET_STD, np.float32)
+        picture = torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))[None].to(self._device)
+        with torch.inference_mode():
+            scores = self._network(picture)
+            alphas = (scores[0] if isinstance(scores, tuple) else scores).float().softmax(dim=1)[0]
+        return np.asarray(alphas.cpu().numpy(), dtype=np.float32)
+
+
+def load_bisenet(card: Card, files: Mapping[str, Path], options: LoadOptions) -> BiSeNetParser:
+    """The parser of a card.
+
+    Raises:
+        ModelMissingError: the user has not added its weights.
+        ModelMismatchError: the file is not BiSeNet's weights.
+        CannotRunError: torch is not installed.
+    """
+    path = files.get("network")
+    if path is None:
+        raise ModelMissingError(
+            f"the weights of {card.id!r} are yours to bring", mend="Add them: vfx-swap models add FILE"
+        )
+    network = build_network("bisenet", seed=0)
+    load_weights(network, read_safetensors(path).tensors, where=path)
+    device = "cpu" if options.device == "cpu" else str(import_torch().device(options.device))
+    return BiSeNetParser(id=card.id, network=network, device=device)
