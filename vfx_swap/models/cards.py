@@ -326,15 +326,24 @@ def read_user_cards(folders: Iterable[Path]) -> tuple[Card, ...]:
     """The cards in folders of models, first folder wins; TOML files that are no cards are left alone.
 
     Raises:
+        MissingInputError: one cannot be read.
         SettingsError: one says that it is a card and is not a right one.
     """
     found: dict[str, Card] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.toml")) if folder.is_dir() else []:
-            if re.search(rb'^\s*schema\s*=\s*"vfx_swap/card\.', path.read_bytes(), re.MULTILINE):
+            if _says_card(path):
                 card = read_card(path)
                 found.setdefault(card.id, card)
     return tuple(found.values())
+
+
+def _says_card(path: Path) -> bool:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise MissingInputError(f"the model card cannot be read ({error.strerror})", where=path) from error
+    return re.search(rb'^\s*schema\s*=\s*"vfx_swap/card\.', text, re.MULTILINE) is not None
 
 
 def read_cards(folder: Path) -> tuple[Card, ...]:

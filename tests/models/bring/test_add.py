@@ -219,6 +219,22 @@ def test_what_is_no_model_is_refused(body: bytes, reason: str, tmp_path: Path, h
         add(tmp_path / "none", home)
 
 
+def test_a_zip_behind_a_graph_does_not_make_it_an_archive(tmp_path: Path, home: Path) -> None:
+    brought = graph_file(tmp_path / "a.onnx", "xseg")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("x", b"y")
+    brought.write_bytes(brought.read_bytes() + (tmp_path / "b.zip").read_bytes())
+    with pytest.raises(ModelMismatchError, match="ONNX"):
+        add(brought, home)
+
+
+def test_a_card_that_cannot_be_read_is_named(home: Path) -> None:
+    (home / "mine.toml").mkdir(parents=True)
+    with pytest.raises(MissingInputError, match="cannot be read") as caught:
+        load_registry(user_folders=[home])
+    assert caught.value.where == str(home / "mine.toml")
+
+
 def test_a_size_of_the_file_s_own_comes_on_its_card(tmp_path: Path, home: Path) -> None:
     (outcome,) = add(graph_file(tmp_path / "someone.dfm", "deepfacelab"), home)
     assert outcome.card is not None

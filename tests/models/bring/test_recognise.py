@@ -91,6 +91,11 @@ def test_a_wrong_shape_is_named(families: list[Card]) -> None:
         state(families, blank("gen224") | {"last_layer.1.bias": np.zeros(4, np.float32)})
 
 
+def test_integers_where_weights_should_be_are_refused(families: list[Card]) -> None:
+    with pytest.raises(ModelMismatchError, match=r"1 of another kind of number: last_layer\.1\.bias is int64"):
+        state(families, blank("gen224") | {"last_layer.1.bias": np.zeros(3, np.int64)})
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused(bad: float, families: list[Card]) -> None:
     with pytest.raises(ModelMismatchError, match=r"1 of the 3 numbers of 'last_layer\.1\.bias' are NaN or infinite"):

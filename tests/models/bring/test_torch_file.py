@@ -199,3 +199,14 @@ def test_the_training_state_of_before_2023_is_refused_with_the_reason(tmp_path: 
     with pytest.raises(ModelMismatchError, match="before April 2023") as caught:
         read_torch_file(path)
     assert "52ea5ce4" in (caught.value.mend or "")
+
+
+def test_a_part_of_another_storage_is_refused_and_not_misread(tmp_path: Path) -> None:
+    """Files from before torch 0.4 hold storages that are parts of others."""
+    path = write_legacy(tmp_path / "old.pth", {"a": np.zeros(4, np.float32)})
+    body = path.read_bytes()
+    whole = b"Ntq"  # the storage's sixth place: None, then the tuple's end
+    at = body.index(whole, body.index(b"FloatStorage"))
+    path.write_bytes(body[:at] + b"K\x02" + body[at + 1 :])
+    with pytest.raises(ModelMismatchError, match=r"before torch 0\.4"):
+        read_torch_file(path)

@@ -83,8 +83,7 @@ def pickled(value: Any, *, legacy: bool = False) -> bytes:
 def state_of(tensors: Mapping[str, NDArray[Any]], *, claim: int | None = None) -> OrderedDict[str, _Tensor]:
     """A state dict; each tensor in a storage of its own, which claims to hold `claim` numbers."""
     return OrderedDict(
-        (key, _Tensor(str(number), values.copy(), count=claim))
-        for number, (key, values) in enumerate(tensors.items())
+        (key, _Tensor(str(number), values.copy(), count=claim)) for number, (key, values) in enumerate(tensors.items())
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, load_model_from_string
 
 from tests.models.onnx_swap.graphs import family_graph
 from tests.models.test_network_swapper import cut, face_at, half_plate, identity
@@ -261,6 +262,37 @@ def test_detector(home: Path) -> None:
     half = ModelImage(np.ascontiguousarray(bright[::2, ::2]))
     small = max(detector.detect(half), key=lambda one: one.height)
     np.testing.assert_allclose(small.box, (large.box + 0.5) / 2 - 0.5, atol=1.0)
+
+
+def test_a_graph_that_takes_and_gives_halves(home: Path) -> None:
+    card = next(card for card in FAMILIES if card.id == "hyperswap-256")
+    brought(home, (card, 0))
+    model = load_model_from_string(family_graph(card, match=0))
+    half = TensorProto.FLOAT16
+    ends = (*model.graph.input, *model.graph.output)
+    names = {one.name: f"{one.name}.whole" for one in ends}
+    for node in model.graph.node:
+        for words in (node.input, node.output):
+            words[:] = [names.get(word, word) for word in words]
+    first = [helper.make_node("Cast", [one.name], [names[one.name]], to=1) for one in model.graph.input]
+    last = [helper.make_node("Cast", [names[one.name]], [one.name], to=half) for one in model.graph.output]
+    nodes = [*first, *model.graph.node, *last]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    for one in ends:
+        one.type.tensor_type.elem_type = half
+    path = home.parent / "half"
+    path.write_bytes(model.SerializeToString())
+    options = AddOptions(id="half")
+    list(add_models(path, folder=home, cards=SHIPPED, accept=lambda _: True, options=options))
+    registry = load_registry(architectures=BROUGHT_ARCHITECTURES, user_folders=[home])
+    answers = [
+        open_swapper(registry.cards[name], options=OPTIONS, registry=registry, folders=[home]).network(
+            picture(256), vector()
+        )
+        for name in ("half", "hyperswap-256")
+    ]
+    np.testing.assert_allclose(answers[0].image.rgb, answers[1].image.rgb, atol=5e-3)
 
 
 def test_a_swapper_without_its_converter_says_what_to_bring(home: Path) -> None:

@@ -52,9 +52,10 @@ class RecognisedFile:
 
 def is_archive(path: Path) -> bool:
     """Whether a file is a zip of files, and not a torch checkpoint, which is a zip too."""
-    if not zipfile.is_zipfile(path):
-        return False
     try:
+        with path.open("rb") as stream:  # a zip at the end of another file is not what that file is
+            if stream.read(2) != b"PK":
+                return False
         with zipfile.ZipFile(path) as archive:
             return not is_torch_zip(archive)
     except (zipfile.BadZipFile, OSError):

@@ -137,7 +137,7 @@ def _fill(wanted: Mapping[str, SlotSpec], slots: Sequence[Slot], lengths: dict[s
                 for one in slots
                 if one.name not in filled.values()
                 and (not spec.names or one.name in spec.names)
-                and one.dtype == spec.dtype
+                and _alike(spec.dtype, one.dtype)
                 and _bind(spec.shape, one.shape, lengths)
             ),
             None,
@@ -147,6 +147,11 @@ def _fill(wanted: Mapping[str, SlotSpec], slots: Sequence[Slot], lengths: dict[s
         elif not spec.optional:
             return None
     return filled
+
+
+def _alike(wanted: str, dtype: str) -> bool:
+    """Files of half size may also take and give halves: who feeds them casts."""
+    return dtype == wanted or (wanted == "float32" and dtype == "float16")
 
 
 def _bind(pattern: Sequence[int | str], shape: Sequence[int | str] | None, lengths: dict[str, int]) -> bool:

@@ -142,9 +142,19 @@ def _check_strictly(tensors: Mapping[str, NDArray[Any]], keys: Mapping[str, tupl
         for key, shape in keys.items()
         if key in tensors and tensors[key].shape != shape
     ]
+    other_kind = [
+        f"{key} is {value.dtype}"
+        for key, value in tensors.items()
+        if key in keys and (value.dtype.kind == "f") == key.endswith("num_batches_tracked")
+    ]
     faults = [
         f"{len(keys)} {word}: {'; '.join(keys[:_NAMED])}{' ...' if len(keys) > _NAMED else ''}"
-        for word, keys in (("missing", missing), ("too many", surplus), ("mis-shaped", misshaped))
+        for word, keys in (
+            ("missing", missing),
+            ("too many", surplus),
+            ("mis-shaped", misshaped),
+            ("of another kind of number", other_kind),
+        )
         if keys
     ]
     if faults:

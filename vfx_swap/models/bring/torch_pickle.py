@@ -161,9 +161,11 @@ class _Reader(pickle.Unpickler):
         return self._names[asked]
 
     def persistent_load(self, identifier: Any, /) -> StorageRef:
-        kind, storage, key, _place, count, *_ = identifier
+        kind, storage, key, _place, count, *view = identifier
         if kind != "storage" or not isinstance(storage, _StorageType) or type(count) is not int or count < 0:
             raise ModelMismatchError(f"it refers to something that is no storage of numbers ({kind!r})")
+        if view not in ([], [None]):  # torch before 0.4: a storage that is a part of another
+            raise ModelMismatchError("it is from before torch 0.4", mend="Load and save it with a newer torch")
         return StorageRef(str(key), storage.dtype, count)
 
 
