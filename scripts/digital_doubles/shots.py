@@ -299,7 +299,8 @@ def _point(region: Region, options: Options) -> Stage:
         eye = (off[3], off[4] - 0.01, 1.15 - 0.012 * time + off[5])
         return looking(eye=eye, target=(0.5 * off[4], -0.015, 0.0), field=14.6, roll=0.3 * float(off[2]))
 
-    things = [*spectacles(head=head, style="wire"), *woollen_hat(head=head)]
+    swapped = Figure(region=region, person=person("chike"), identity=person("emre")).head_shape()
+    things = [*spectacles(head=head, style="wire", before=swapped), *woollen_hat(head=head)]
     actors = [_actor(region, "chike", "emre", act, things=things, shirt=(0.30, 0.28, 0.20))]
     return _stage(options, (560, 480), seed=107, actors=actors, props=props, view=view, wall=GREEN_WALL)
 
@@ -307,11 +308,13 @@ def _point(region: Region, options: Options) -> Stage:
 def _react(region: Region, options: Options) -> Stage:
     """Surprise that turns into a laugh, behind rectangular spectacles under a side key."""
     head = Figure(region=region, person=person("fay")).head_shape()
+    swapped = Figure(region=region, person=person("fay"), identity=person("anna")).head_shape()
     act = _acted(
         acts.played(acts.surprise(start=0.0, seconds=0.2), acts.laugh(start=0.25, seconds=0.5)),
         acts.moved_head(acts.turns((0.0, -22.0), (0.45, 4.0)), acts.idle(seed=109)),
     )
-    actors = [_actor(region, "fay", "anna", act, things=spectacles(head=head, style="rectangular"))]
+    worn = spectacles(head=head, style="rectangular", before=swapped)
+    actors = [_actor(region, "fay", "anna", act, things=worn)]
     return _stage(options, (560, 480), seed=109, actors=actors, lights=lambda _time: SIDE)
 
 

@@ -46,6 +46,13 @@ STYLES: Mapping[str, Style] = {
 }
 
 
+BOW = 2.2
+"""How far a frame bends back to its sides: metres over square metres."""
+
+NEAR = 0.004
+"""Skin so near to a rim as the camera sees it, in metres, must lie behind it."""
+
+
 def outside(points: FloatArray, head: HeadShape, distance: float) -> FloatArray:
     """Points moved out of the head until they are `distance` metres over its nearest vertex."""
     from scipy.spatial import cKDTree
@@ -65,15 +72,40 @@ def _power(value: FloatArray, power: float) -> FloatArray:
     return np.asarray(np.sign(value) * np.abs(value) ** power, np.float64)
 
 
-def spectacles(*, head: HeadShape, style: str = "round") -> list[Mesh]:
-    """A frame of one of `STYLES`, and two clear lenses (part `other`: they cover nothing)."""
+def _plane_before(other: HeadShape, head: HeadShape, made: Style) -> float:
+    """The least depth, in metres, at which rims and bridge lie before the skin of another head in the same place."""
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    up = -0.004 + made.half_height * _power(np.sin(turn), made.power)
+    lines = [np.stack([np.linspace(-0.009, 0.009, 13), np.full(13, 0.005)], 1)]
+    for name, side in (("left", 1.0), ("right", -1.0)):
+        middle = 0.5 * (float(head.points[f"{name}_eye"][0]) + side * 0.034)
+        lines.append(np.stack([middle + made.half_width * _power(np.cos(turn), made.power), up], 1))
+    skin = other.vertices[other.vertices[:, 2] > 0.0]
+    least = -np.inf
+    for x, y in np.concatenate(lines):
+        near = np.hypot(skin[:, 0] - x, skin[:, 1] - y) < NEAR
+        if near.any():
+            least = max(least, float(skin[near, 2].max() + BOW * x**2))
+    return least + made.rim
+
+
+def spectacles(*, head: HeadShape, style: str = "round", before: HeadShape | None = None) -> list[Mesh]:
+    """A frame of one of `STYLES`, and two clear lenses (part `other`: they cover nothing).
+
+    Args:
+        head: who wears them.
+        style: name of one.
+        before: the head with the identity's face, before which they must lie too: the true swap keeps them whole.
+    """
     made = STYLES[style]
     turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     bridge = head.points["nose_bridge"]
     plane = max(float(bridge[2]) - 0.002, 0.024)
+    if before is not None:
+        plane = max(plane, _plane_before(before, head, made))
 
     def bowed(x: FloatArray, y: FloatArray) -> FloatArray:
-        return np.stack([x, y, plane - 2.2 * x**2], -1)
+        return np.stack([x, y, plane - BOW * x**2], -1)
 
     parts: list[tuple[FloatArray, Faces]] = []
     lenses: list[Mesh] = []

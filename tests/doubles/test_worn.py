@@ -138,3 +138,23 @@ def test_a_posed_hand_has_a_sleeve_that_holds_the_forearm() -> None:
         assert cloth[:, axis].min() < arm[:, axis].min()
     bare = posed_hand(anatomy=region().anatomy, vertices=rest, tone=(0.5, 0.3, 0.2), poses=poses, sleeve=None)
     assert [mesh.name for mesh in bare] == ["hand"]
+
+
+@pytest.mark.parametrize("style", ["round", "rectangular"])
+def test_spectacles_lie_before_the_identity_s_face_too(style: str, egg: HeadShape) -> None:
+    nose = egg.vertices + np.array([0.0, 0.0, 0.008])
+    bulky = HeadShape(vertices=nose, faces=egg.faces, points=egg.points, sex=egg.sex)
+
+    def front(mesh: Mesh) -> FloatArray:
+        return mesh.vertices[(mesh.vertices[:, 2] > 0.015) & (np.abs(mesh.vertices[:, 0]) < 0.012)]
+
+    def gap(mesh: Mesh) -> float:
+        """Least depth of the bridge before the bulky head's skin at the same height and width."""
+        least = np.inf
+        for x, y, z in front(mesh):
+            near = (np.hypot(nose[:, 0] - x, nose[:, 1] - y) < 0.004) & (nose[:, 2] > 0)
+            least = min(least, z - nose[near, 2].max()) if near.any() else least
+        return float(least)
+
+    assert gap(spectacles(head=egg, style=style)[0]) < 0.0
+    assert gap(spectacles(head=egg, style=style, before=bulky)[0]) >= 0.0

@@ -24,6 +24,8 @@ BURNT = (-0.45, -0.1)
 """Log of display luminance between which a pixel burns out."""
 GLOSS = 0.2
 """What colour says where it is a highlight's."""
+GREYED = 0.65
+"""Share of the way from skin's colour to white that sheen takes a shadow at the most; a grey thing goes all of it."""
 BLACK = -1.3
 """Misfit of log luminance under which no shadow of a lit shot goes."""
 EDGE = (0.16, 0.06, 0.07)
@@ -55,7 +57,7 @@ def front_of(view: FaceView, appearance: Appearance, light: ViewLight, *, hands:
     """
     left, spreads, known = left_over(view, appearance, light)
     known = known * (1.0 - _burnt(view))
-    colour = (spreads[:, 1:] ** 2).sum(axis=1) * np.where(_glossy(left), GLOSS, 1.0)
+    colour = (spreads[:, 1:] ** 2).sum(axis=1) * np.where(_glossy(view, left), GLOSS, 1.0)
     light_odds = LIGHT * spreads[:, 0] ** 2
     light_odds = np.where(left[:, 0] < BLACK, light_odds, np.minimum(light_odds, MOST_LIGHT))
     odds = PRIOR + np.minimum(COLOUR * colour, 9.0) + np.minimum(light_odds, 9.0)
@@ -129,7 +131,7 @@ def is_clear(view: FaceView, appearance: Appearance, light: ViewLight, hands: Ha
     if (hands.likely[at] > 0.0).any():
         return False
     left, spreads, known = left_over(view, appearance, light)
-    known = known * (1.0 - _burnt(view)) * ~_glossy(left)
+    known = known * (1.0 - _burnt(view)) * ~_glossy(view, left)
     strange = view.picture(np.asarray(((spreads**2).sum(axis=1) > MISFIT**2) * known, np.float32))
     kept = cv2.morphologyEx((strange > 0.5).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return float(kept.sum()) < SPECK * len(view.rows)
@@ -141,7 +143,14 @@ def _burnt(view: FaceView) -> FloatArray:
     return burnt
 
 
-def _glossy(left: FloatArray) -> np.ndarray:
-    """(k,) True where the misfit is that of a highlight: brighter, and nearer to white than skin."""
-    glossy: np.ndarray = (left[:, 0] > 0.1) & (left[:, 1] < 0.0) & (left[:, 2] > 0.0)
+def _glossy(view: FaceView, left: FloatArray) -> np.ndarray:
+    """(k,) True where the misfit is that of a highlight: brighter, and nearer to white than skin.
+
+    In a shadow too skin is nearer to white, since its sheen is more of what is left; but never as grey as a thing.
+    """
+    bright = (left[:, 0] > 0.1) & (left[:, 1] < 0.0) & (left[:, 2] > 0.0)
+    skin = view.log - left
+    part_way = (left[:, 1] > -GREYED * skin[:, 1]) & (left[:, 2] < -GREYED * skin[:, 2])
+    dim = (left[:, 0] < -0.1) & (left[:, 0] > BLACK) & (left[:, 1] < 0.0) & (left[:, 2] > 0.0) & part_way
+    glossy: np.ndarray = bright | dim
     return glossy
