@@ -9,6 +9,7 @@ import pytest
 
 from vfx_swap.errors import ModelMismatchError
 from vfx_swap.models.cards import Card, OutputSpec, PictureSpec, card_folder, read_cards
+from vfx_swap.models.onnx_swap.dfm import DfmNetwork
 from vfx_swap.models.onnx_swap.network import CardSwapNetwork, scaled
 from vfx_swap.models.onnx_swap.tensors import aligned, masks_of, pictures_of, tensor_of
 from vfx_swap.models.templates import TEMPLATES
@@ -162,3 +163,25 @@ def test_a_face_is_laid_on_the_template(name: str) -> None:
     for x, y in template:
         assert crop[round(y), round(x)] > 0.8
     assert float((crop > 0.5).sum()) < 5 * 16
+
+
+def test_a_dfm_s_alpha_is_where_both_of_its_masks_agree_and_morph_is_fed() -> None:
+    seen: dict[str, Any] = {}
+    face = np.zeros((1, 8, 8, 1), np.float32)
+    painted = np.zeros((1, 8, 8, 1), np.float32)
+    face[:, :6], painted[:, 3:] = 1.0, 0.5
+
+    class Watching:
+        most: int | None = None
+        inputs = frozenset({"target", "morph"})
+
+        def run(self, inputs: Any) -> Any:
+            seen.update(inputs)
+            return {"image": inputs["target"], "face_mask": face, "mask": painted}
+
+    alpha = DfmNetwork(card=CARDS["deepfacelab"], runner=Watching(), morph=0.25)(flat(8)).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha[:, 0], [0, 0, 0, 0.5, 0.5, 0.5, 0, 0])
+    np.testing.assert_array_equal(seen["morph"], [0.25])
+    with pytest.raises(ValueError, match="morph"):
+        DfmNetwork(card=CARDS["deepfacelab"], runner=Watching(), morph=2.0)
