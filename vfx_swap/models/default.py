@@ -51,6 +51,12 @@ def _bisenet(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Par
     return load_bisenet(card, files, options)
 
 
+def _onnx_parser(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Parser:
+    from vfx_swap.models.onnx_swap.parser import load_onnx_parser
+
+    return load_onnx_parser(card, files, options)
+
+
 FACE_ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("centerface", "detect", _centerface),
     Architecture("facemesh", "landmarks", _facemesh),
@@ -62,6 +68,7 @@ FACE_ARCHITECTURES: tuple[Architecture, ...] = (
 PARSE_ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("landmark_parser", "parse", _landmark_parser),
     Architecture("bisenet", "parse", _bisenet),
+    Architecture("onnx_parse", "parse", _onnx_parser),
 )
 """What finds the regions of a face: by landmarks, which comes with the package, and by the user's weights."""
 

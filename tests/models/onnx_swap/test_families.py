@@ -16,10 +16,10 @@ from vfx_swap.errors import DeviceError, ModelMismatchError, ModelMissingError
 from vfx_swap.models.bring.add import AddOptions, add_models
 from vfx_swap.models.bring.verify import verify_card
 from vfx_swap.models.cards import Card, card_folder, read_cards
-from vfx_swap.models.default import load_model
+from vfx_swap.models.default import PARSE_ARCHITECTURES, load_model
 from vfx_swap.models.network_swapper import NetworkAnswer, NetworkSwapper
 from vfx_swap.models.onnx_swap.network import CardSwapNetwork
-from vfx_swap.models.onnx_swap.open import BROUGHT_ARCHITECTURES, open_embedder, open_swapper
+from vfx_swap.models.onnx_swap.open import BROUGHT_ARCHITECTURES, brought_registry, open_embedder, open_swapper
 from vfx_swap.models.protocols import Detector, Occluder, Parser, Recogniser, Restorer
 from vfx_swap.models.registry import LoadOptions, Registry, load_registry
 from vfx_swap.types import Detection, Embedding, ModelImage
@@ -213,7 +213,7 @@ def test_occluder_is_shown_blue_first(home: Path) -> None:
 
 def test_parser(home: Path) -> None:
     card = next(card for card in FAMILIES if card.id == "bisenet-onnx")
-    registry = brought(home, (card, 0))
+    registry = brought(home, (card, 0)).with_architectures(*PARSE_ARCHITECTURES)
     parser = load_model(registry.cards[card.id], registry=registry, options=OPTIONS, folders=[home])
     assert isinstance(parser, Parser)
     points = np.zeros((478, 3), np.float32)
@@ -306,6 +306,17 @@ def test_a_swapper_without_its_converter_says_what_to_bring(home: Path) -> None:
         alone(picture(256), vector())
     with pytest.raises(ModelMissingError, match="'w600k-r50'"):
         open_embedder(registry.cards[card.id], options=OPTIONS, registry=registry, folders=[home])
+
+
+def test_all_that_runs_here_stands_in_one_registry(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every shipped card has its code, but for the discriminator, which nothing renders with."""
+    monkeypatch.setenv("VFX_SWAP_MODELS", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    registry = brought_registry()
+    assert set(registry.cards) == {card.id for card in SHIPPED}
+    for card in registry.cards.values():
+        if card.task != "train":
+            assert registry.architecture_of(card).id == card.architecture
 
 
 def test_a_family_that_nobody_brought_says_so(home: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vfx_swap.models.cards import Card
-from vfx_swap.models.default import FACE_ARCHITECTURES, load_model
+from vfx_swap.models.default import FACE_ARCHITECTURES, PARSE_ARCHITECTURES, load_model
 from vfx_swap.models.network_swapper import SwapNetwork
 from vfx_swap.models.onnx_swap.network import CardSwapNetwork, PictureSource, swap_of
 from vfx_swap.models.registry import Architecture, LoadOptions, Registry, load_registry
@@ -42,12 +42,10 @@ BROUGHT_ARCHITECTURES: tuple[Architecture, ...] = (
     _lazy("arcface", "recognise", "recogniser", "load_torch_recogniser"),
     _lazy("onnx_convert", "convert", "converter", "load_converter"),
     _lazy("onnx_occlude", "occlude", "occluder", "load_occluder"),
-    _lazy("onnx_parse", "parse", "parser", "load_onnx_parser"),
-    _lazy("bisenet", "parse", "parser", "load_torch_parser"),
     _lazy("onnx_restore", "restore", "restorer", "load_restorer"),
     _lazy("scrfd", "detect", "scrfd", "load_scrfd"),
 )
-"""The code that runs what users bring."""
+"""The code that runs what users bring; their parsers stand with the default one, in `PARSE_ARCHITECTURES`."""
 
 
 class Embedder(Protocol):
@@ -145,4 +143,4 @@ def brought_registry() -> Registry:
         SettingsError: a card is malformed.
         UsageError: ids clash.
     """
-    return load_registry(architectures=(*FACE_ARCHITECTURES, *BROUGHT_ARCHITECTURES))
+    return load_registry(architectures=(*FACE_ARCHITECTURES, *PARSE_ARCHITECTURES, *BROUGHT_ARCHITECTURES))

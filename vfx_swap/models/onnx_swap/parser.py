@@ -1,4 +1,4 @@
-"""Face parsers: which of 19 regions each pixel of a crop is (CelebAMask-HQ's order, 0 background)."""
+"""Face parsers as ONNX: which of 19 regions each pixel of a crop is (CelebAMask-HQ's order, 0 background)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import ModelMismatchError
 from vfx_swap.geometry.warps import fit_similarity
 from vfx_swap.models.cards import Card
-from vfx_swap.models.onnx_swap.runners import Runner, open_onnx, open_torch_network, run_batch
+from vfx_swap.models.onnx_swap.runners import Runner, open_onnx, run_batch
 from vfx_swap.models.onnx_swap.tensors import tensor_of
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.models.templates import five_points, template_named
 from vfx_swap.types import Face, ModelImage, Warp
 
-__all__ = ["REGION_COUNT", "CardParser", "load_onnx_parser", "load_torch_parser"]
+__all__ = ["REGION_COUNT", "CardParser", "load_onnx_parser"]
 
 REGION_COUNT = 19
 
@@ -73,14 +73,3 @@ def load_onnx_parser(card: Card, files: Mapping[str, Path], options: LoadOptions
         DeviceError: the device is not there.
     """
     return CardParser(card=card, runner=open_onnx(card, files, options))
-
-
-def load_torch_parser(card: Card, files: Mapping[str, Path], options: LoadOptions) -> CardParser:
-    """BiSeNet with the weights of a user's card.
-
-    Raises:
-        ModelMismatchError: the weights are not that network's.
-        DeviceError: torch or the device is not there.
-    """
-    runner = open_torch_network(card, files, options, inputs=("image",), output="labels")
-    return CardParser(card=card, runner=runner)
