@@ -38,7 +38,8 @@ def swap(
     colour_space: Annotated[str | None, typer.Option(metavar="NAME", help="The plate's OCIO colour space.")] = None,
     missing: Annotated[MissingFrames, typer.Option(help="What a missing frame becomes.")] = "error",
     layer: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Extra EXR layer: matte or patch; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Extra EXR layer: matte, patch, regions or cryptomatte; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
     device: DeviceOption = "cpu",

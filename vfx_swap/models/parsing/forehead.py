@@ -13,7 +13,7 @@ __all__ = ["forehead"]
 
 TOP = (127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356)
 """The mesh's border from temple to temple, over the forehead."""
-RISE = 0.30
+RISE = 0.24
 """How far above the mesh skin is looked for, as a fraction of face height."""
 NARROW = 0.88
 """Width of that up there, against the mesh's: a skull is round."""
@@ -23,10 +23,12 @@ AROUND = 0.07
 """Standard deviation of the neighbourhood that skin is compared with, as a fraction of face height."""
 SPREAD = (0.08, 0.12, 0.28)
 """Of skin beside skin: log R/G, log B/G, log luminance."""
-ALIKE = (1.6, 3.0)
+ALIKE = (1.3, 2.4)
 """Distances in spreads between which skin ends."""
-THREAD = 0.012
+THREAD = 0.03
 """What is narrower, as a fraction of face height, is skin seen between hairs and no forehead."""
+HOLE = 0.05
+"""What is narrower, as a fraction of face height, is a highlight or a mole of it."""
 ROUNDS = 4
 """Steps from the mesh upwards, each compared with the skin that the one before found."""
 
@@ -54,6 +56,8 @@ def forehead(linear: FloatArray, points: FloatArray, skin: FloatArray, height: f
     for _ in range(ROUNDS):
         found = np.maximum(skin, _alike(feature, found, height) * band)
         found = np.where(_joined(found, skin, height), found, skin).astype(np.float32)
+    whole = cv2.morphologyEx(found, cv2.MORPH_CLOSE, _disc(HOLE * height))
+    found = np.maximum(skin, cv2.morphologyEx(whole, cv2.MORPH_OPEN, _disc(THREAD * height)))
     return np.asarray(blur(np.where(band > 0.0, found, 0.0).astype(np.float32), max(0.7, 0.004 * height)), np.float32)
 
 
@@ -71,12 +75,16 @@ def _alike(feature: FloatArray, skin: FloatArray, height: float) -> FloatArray:
 
 def _joined(found: FloatArray, skin: FloatArray, height: float) -> np.ndarray:
     """(h, w) True on what hangs together with the mesh's skin, threads aside."""
-    side = 2 * max(1, round(0.5 * THREAD * height)) + 1
-    solid = cv2.morphologyEx((found > 0.5).astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    solid = cv2.morphologyEx((found > 0.5).astype(np.uint8), cv2.MORPH_OPEN, _disc(THREAD * height))
     _, labels = cv2.connectedComponents(np.maximum(solid, (skin > 0.5).astype(np.uint8)))
     held = np.unique(labels[skin > 0.5])
     joined = np.isin(labels, held[held > 0]).astype(np.float32)
     return np.asarray(grow(joined, max(1.0, 0.004 * height)) > 0.0)
+
+
+def _disc(across: float) -> np.ndarray:
+    side = 2 * max(1, round(0.5 * across)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
 
 
 def _band(points: FloatArray, shape: tuple[int, ...]) -> FloatArray:

@@ -28,7 +28,7 @@ from vfx_swap.models.parsing.regions import REGIONS, region_index
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.openings import filled_corners
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, sheen
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import atlas_for
 from vfx_swap.models.templates import five_points, template_named
@@ -48,8 +48,10 @@ BROW_MARGIN = 0.012
 """By how much a brow's outline is grown, as a fraction of face height: hairs stand out of it."""
 BROW_DARK = (0.6, 1.8)
 """Spreads of log luminance by which a brow is darker than skin."""
-SHUT = (0.05, 0.11)
+SHUT = (0.03, 0.07)
 """Areas of an eye, in squares of its width, from shut to open; at rest it is about 0.25."""
+INWARD = (0.15, 0.4)
+"""How far inside the outline a highlight is the skin's and not hair's, in the atlas' region `edge`."""
 FAIR = 0.3
 """Share of a brow's outline that is dark, under which the brow is too fair to be told from skin: its outline counts."""
 
@@ -189,6 +191,9 @@ class LandmarkParser:
         skin = blur(atlas.picture(seen.fit.skin, fill=1.0), 0.004 * size)
         hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
         hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
+        # A lamp's reflection on a forehead is no skin either; at the outline it may well be hair in that lamp.
+        shine = grow(atlas.picture(sheen(seen.fit)), 0.01 * size) * smoothstep(atlas.regions["edge"], *INWARD)
+        hair = hair * (1.0 - np.clip(2.0 * shine, 0.0, 1.0))
         return np.clip(seen.picture(np.asarray(hair * hanging(hair, atlas), np.float32), atlas), 0.0, 1.0)
 
     def _features(self, seen: _Seen, points: FloatArray, shape: tuple[int, int]) -> list[tuple[str, FloatArray]]:
@@ -242,7 +247,7 @@ def _in_uv(indices: tuple[int, ...], atlas: Atlas, *, grown: float = 0.03) -> Fl
     flat = np.zeros((atlas.size, atlas.size), np.uint8)
     cv2.fillPoly(flat, [np.round(corners * 16).astype(np.int32)], 1, shift=4)
     wide = flat.astype(np.float32) if grown <= 0.0 else grow(flat.astype(np.float32), grown * atlas.size)
-    return blur(wide, 0.01 * atlas.size)
+    return blur(wide, 0.007 * atlas.size)
 
 
 def load_landmark_parser(card: Card, files: Mapping[str, Path], _options: LoadOptions) -> LandmarkParser:
