@@ -145,7 +145,7 @@ def test_rims_are_kept_when_held_out_and_painted_over_when_not(
     kept_by = with_options(swapper, ReprojectionOptions(holdout_glasses=True))
     _, kept = swapped(kept_by, hopper.rgb, face, as_collins)
     seen = kept_by._look(
-        before.rgb, kept_by._atlas.mesh.positions(shifted(face, before)), as_collins, face.height, None
+        before.rgb, kept_by._atlas.mesh.positions(shifted(face, before)), as_collins, face.height, None, 1.0
     )
     assert (seen.rims > 0.9).sum() > 300
     lost = over.alpha - kept.alpha
@@ -350,3 +350,26 @@ def test_a_hand_of_skin_s_colour_lends_no_light(
     beside = (covered == 0.0) & (bare.alpha > 0.9)
     off, wrong = (np.abs(one.rgb - bare.rgb)[beside].mean() for one in (told, untold))
     assert off < 0.75 * wrong
+
+
+def test_a_head_turned_away_shows_no_rims(
+    monkeypatch: pytest.MonkeyPatch,
+    swapper: ReprojectionSwapper,
+    hopper: Sitter,
+    as_collins: PreparedReprojection,
+) -> None:
+    """What looks like a frame beyond 45 degrees is the far side of the face: taken for one it left patches."""
+    asked: list[float] = []
+    look = ReprojectionSwapper._look
+
+    def watched(self: ReprojectionSwapper, *arguments: object) -> object:
+        seen = look(self, *arguments)  # type: ignore[arg-type]  # whatever it was given
+        asked.append(float(seen.rims.max()))
+        return seen
+
+    monkeypatch.setattr(ReprojectionSwapper, "_look", watched)
+    for yaw in (0.0, 50.0):
+        face = replace(hopper.face(), pose=replace(hopper.face().pose, yaw_degrees=yaw))
+        swapper.swap(cut(swapper, hopper.rgb, face), face, as_collins)
+    assert asked[0] > 0.5
+    assert asked[1] == 0.0

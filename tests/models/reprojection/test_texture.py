@@ -147,3 +147,36 @@ def test_pixels_that_are_not_finite_do_not_spoil_a_texture(
 def test_no_reference_is_refused(mesh: CanonicalMesh) -> None:
     with pytest.raises(ValueError, match="at least one reference"):
         build_texture([], mesh=mesh, size=SIZE)
+
+
+def test_strands_of_a_fringe_are_drawn_over(collins: Sitter, collins_texture: SkinTexture, mesh: CanonicalMesh) -> None:
+    points = collins.points
+    left, right, top, bottom = points[105, 0], points[334, 0], points[10, 1], points[9, 1]
+    rgb = collins.rgb.copy()
+    for x in np.arange(left, right, 5.0):
+        rgb[int(top) : int(bottom), int(x)] *= 0.6
+    combed = build_texture([replace(collins.reference, rgb=rgb)], mesh=mesh, size=1024)
+    plain = build_texture([collins.reference], mesh=mesh, size=1024)
+    forehead = slice(int(0.2 * 1024), int(0.26 * 1024)), slice(int(0.45 * 1024), int(0.55 * 1024))
+
+    def ripple(texture: SkinTexture) -> float:
+        luminance = np.log(texture.rgb[forehead].mean(axis=-1))
+        return float(np.abs(np.diff(luminance, n=2, axis=1)).mean())
+
+    striped = np.log(np.tile([1.0, 1.0, 1.0, 1.0, 0.6], 21))
+    assert ripple(combed) < 0.2 * float(np.abs(np.diff(striped, n=2)).mean())
+    assert ripple(combed) < 2.0 * ripple(plain)
+
+
+def test_brows_are_covered_whole_where_hair_hangs_beside_them(
+    collins: Sitter, mesh: CanonicalMesh, atlas: Atlas
+) -> None:
+    rgb = collins.rgb.copy()
+    # Dark hair from the outline to the end of the brow on the image's left.
+    rgb[:, : int(collins.points[70, 0]) + 4] = np.array([0.01, 0.008, 0.006], np.float32)
+    texture = build_texture([replace(collins.reference, rgb=rgb)], mesh=mesh, size=SIZE)
+    brows = (atlas.regions["brows"] > 0.5) & (atlas.regions["depth"] > 0.2)
+    assert texture.weight[brows].min() > 0.9
+    # Skin, not hair, beside it.
+    beside = slice(int(0.3 * SIZE), int(0.34 * SIZE)), slice(int(0.12 * SIZE), int(0.16 * SIZE))
+    assert texture.rgb[beside].mean() > 0.6

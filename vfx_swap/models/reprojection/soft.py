@@ -7,7 +7,7 @@ import numpy as np
 
 from vfx_swap.arrays import Array, FloatArray
 
-__all__ = ["blur", "grow", "smoothstep"]
+__all__ = ["blur", "grow", "masked_blur", "smoothstep"]
 
 WIDE = 4.0
 """Pixels of sigma that a reduced blur keeps."""
@@ -34,3 +34,10 @@ def grow(region: FloatArray, radius: float) -> FloatArray:
     """A region (0 to 1) grown by `radius` pixels, by a square brush."""
     side = 2 * max(1, round(radius)) + 1
     return np.asarray(cv2.dilate(region, np.ones((side, side), np.uint8)), dtype=np.float32)
+
+
+def masked_blur(values: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian mean of `values` (h, w, c) over what has weight (normalised convolution)."""
+    total = blur(np.ascontiguousarray(values * weight[..., None]), sigma)
+    total = total.reshape(values.shape)
+    return np.asarray(total / np.maximum(blur(weight, sigma), 1e-4)[..., None], dtype=np.float32)

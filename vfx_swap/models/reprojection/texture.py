@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.raster import rasterise
@@ -20,8 +20,9 @@ from vfx_swap.geometry.sample import sample
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas, make_atlas
+from vfx_swap.models.reprojection.filling import filled_texture
 from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, spectacle_rims
-from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
+from vfx_swap.models.reprojection.soft import blur, grow, masked_blur, smoothstep
 from vfx_swap.types import Reference, SkinTexture
 
 __all__ = ["TEXTURE_SIZE", "atlas_for", "build_texture", "by_merit", "frontal_reference"]
@@ -47,12 +48,22 @@ DETAIL_TARGET = 0.17
 PORES, PORES_MOST = 0.006, 0.025
 """Scale, as a fraction of the side, under which luminance is pores, and the most it may spread: a sharpened or
 compressed photograph has two to three times that, and crackles (both portraits: 0.02 and 0.08)."""
-DETAIL_SCALE = 0.012
-"""Scale, as a fraction of the side, of the detail that is reflected into what is filled."""
-REFLECTED_REACH, REFLECTED_MOST = 0.08, 0.06
-"""How far it is reflected, as a fraction of the side, and its bound: a fold beside a rim is no texture of skin."""
 STRANDS = (-2.5, -1.2)
 """Spreads of log luminance under which what hangs in from the outline is hair."""
+BROW_REACH, ROUNDED = 0.045, 0.12
+"""How far beyond the brows' outline the face is covered in any case, and the radius of the bays that are closed, as
+fractions of the side."""
+HAIR_SIDE = 0.01
+"""How far hair darkens the skin beside it, as a fraction of the side."""
+BARE = (0.1, 0.3)
+"""Share of skin around a feature between which nothing lies before it."""
+STRAND_WIDTH = 0.014
+"""Width of the widest single strand of a fringe, as a fraction of the side."""
+SIDES = (0.35, 0.6)
+"""Depth inside the outline between which strands no longer hang over a cheek."""
+STRAND_DEPTH, FRINGE = (0.05, 0.15), (0.04, 0.12)
+"""How much darker than the skin beside it a strand is, in log luminance, and the share of skin that strands
+cover, between which a forehead is taken to lie behind a fringe: freckles and wrinkles are no upright lines."""
 MERIT_HALF_SIZE, MERIT_EXPRESSION = 0.25, 0.03
 """What half the size, and one expression weight in full, cost a reference against its facing (the cosine)."""
 ENOUGH = (0.55, 0.8)
@@ -63,8 +74,6 @@ OUTER = (0.35, 0.6)
 """Depth inside the outline between which a face is its sides, which a turned head shows better."""
 APART_SIGMAS, APART_MOST = (0.3, 0.1, 0.05), 0.7
 """Blurs, as fractions of the side, widest first, and bound in log, of what sets two references apart."""
-FILL_SIGMAS = (0.006, 0.012, 0.025, 0.05, 0.1)
-"""Blurs, as fractions of the side, that fill what no reference shows, finest first."""
 
 
 def atlas_for(mesh: CanonicalMesh, *, size: int) -> Atlas:
@@ -135,7 +144,7 @@ def build_texture(references: Sequence[Reference], *, mesh: CanonicalMesh, size:
         trust, facing = np.maximum(trust, view.trust), np.maximum(facing, view.facing * view.trust)
     coverage = np.max([view.coverage for view in views], axis=0)
     relative = np.exp(luminance[..., None] + colour).astype(np.float32)
-    filled = _fill(relative, trust, atlas)
+    filled = filled_texture(relative, trust, atlas)
     return SkinTexture(rgb=filled, weight=np.asarray(coverage, dtype=np.float32), skin_colour=views[0].skin_colour)
 
 
@@ -154,7 +163,7 @@ def _joined(
     smooth = np.zeros_like(apart)
     for sigma in APART_SIGMAS:
         near = np.clip(blur(both, sigma * size) * 20.0, 0.0, 1.0)[..., None]
-        smooth += near * (_masked_blur(apart, both, sigma * size) - smooth)
+        smooth += near * (masked_blur(apart, both, sigma * size) - smooth)
     joined = held + share[..., None] * (new - smooth - held)
     return np.asarray(joined[..., 0], dtype=np.float32), np.asarray(joined[..., 1:], dtype=np.float32)
 
@@ -235,8 +244,8 @@ def _shown_skin(fit: SkinFit, rims: FloatArray, atlas: Atlas) -> FloatArray:
     probable = atlas.picture(fit.skin)
     skin = blur(probable, 0.004 * size)
     # A wrinkle is thin: where nothing at all is skin something lies before the face, its features too.
-    around = _masked_blur(probable[..., None], 1.0 - guard, 0.03 * size)[..., 0]
-    bare = smoothstep(around, 0.02, 0.08)
+    around = masked_blur(probable[..., None], 1.0 - guard, 0.03 * size)[..., 0]
+    bare = smoothstep(around, *BARE)
     hair = (1.0 - smoothstep(skin, 0.35, 0.75)) * (1.0 - guard * bare) * (1.0 - core * bare)
     # Strands that hang in beside the eyes are dark and of one piece with the outline; brows and eyes stay.
     dark = 1.0 - smoothstep(atlas.picture(fit.distance[:, 2]), *STRANDS)
@@ -245,6 +254,10 @@ def _shown_skin(fit: SkinFit, rims: FloatArray, atlas: Atlas) -> FloatArray:
     features = np.clip(sum(atlas.regions[name] for name in ("eyes", "brows")), 0.0, 1.0)
     strands = np.asarray(strands * (1.0 - np.clip(2.0 * features, 0.0, 1.0)) * (not rims.any()), dtype=np.float32)
     hair = np.maximum(hair, strands * hanging(strands, atlas))
+    # Skin beside hair is dark with its shadow and its thinnest strands: it is no ground to fill from.
+    hangs = (hair > 0.5) * hanging(hair, atlas) * (not rims.any())
+    beside = blur(grow(np.asarray(hangs, np.float32), HAIR_SIDE * size), HAIR_SIDE * size)
+    hair = np.maximum(hair, beside * (1.0 - guard * bare))
     inside = atlas.picture(np.ones(len(fit.skin), np.float32))
     return np.asarray((1.0 - hair) * inside, dtype=np.float32)
 
@@ -260,9 +273,23 @@ def _coverage(shown_skin: FloatArray, atlas: Atlas) -> FloatArray:
     brush = np.ones((side, side), np.uint8)
     solid = cv2.morphologyEx((shown_skin > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, brush)
     solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, brush)
+    # The performer's brows go whole or not at all: half of one beside the identity's is a ghost.
+    solid |= (grow(atlas.regions["brows"], BROW_REACH * size) > 0.5).astype(np.uint8)
+    solid = _rounded(solid, ROUNDED * size)
     inner = cv2.distanceTransform(np.pad(solid, 1), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1] / size
     # A blur's kernel sums to 1 but for rounding.
     return np.minimum(blur(smoothstep(inner.astype(np.float32), 0.0, 0.035), 0.01 * size), np.float32(1.0))
+
+
+def _rounded(solid: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
+    """An area without bays narrower than twice `radius` texels, such as one between brow and cheek."""
+    outside = cv2.distanceTransform(
+        np.pad(1 - solid, round(radius) + 1, constant_values=1), cv2.DIST_L2, cv2.DIST_MASK_5
+    )
+    grown = (outside < radius).astype(np.uint8)
+    back = cv2.distanceTransform(grown, cv2.DIST_L2, cv2.DIST_MASK_5) > radius
+    margin = round(radius) + 1
+    return np.asarray(np.maximum(solid, back[margin:-margin, margin:-margin].astype(np.uint8)), dtype=np.uint8)
 
 
 def _detail(
@@ -275,15 +302,16 @@ def _detail(
     """
     size = atlas.size
     luminance = atlas.picture(np.log(np.clip(np.maximum(shown, 1e-4).sum(1) / fit.shade.sum(1), 0.02, 8.0)))
+    luminance = _without_strands(luminance, atlas)
     luminance = np.where(
         luminance > HIGHLIGHT, HIGHLIGHT + 0.2 * np.tanh((luminance - HIGHLIGHT) / 0.2), luminance
     ).astype(np.float32)
-    fine = luminance - _masked_blur(luminance[..., None], trust, 0.02 * size)[..., 0]
+    fine = luminance - masked_blur(luminance[..., None], trust, 0.02 * size)[..., 0]
     bare = (trust > 0.9) & (atlas.regions["guard"] < 0.05)
     spread = 1.4826 * float(np.median(np.abs(fine[bare]))) if bare.any() else DETAIL_TARGET
     gain = float(np.clip((DETAIL_TARGET / max(spread, 1e-3)) ** 0.5, 0.75, 1.35))
     luminance = luminance + np.float32(gain - 1.0) * fine
-    pores = luminance - _masked_blur(luminance[..., None], trust, PORES * size)[..., 0]
+    pores = luminance - masked_blur(luminance[..., None], trust, PORES * size)[..., 0]
     rough = 1.4826 * float(np.median(np.abs(pores[bare]))) if bare.any() else PORES_MOST
     calmed = np.float32(min(1.0, PORES_MOST / max(rough, 1e-4)) - 1.0)
     luminance = luminance + calmed * pores * (1.0 - atlas.regions["guard"])
@@ -298,54 +326,28 @@ def _detail(
     colour *= dark[..., None]
     colour *= (1.0 - smoothstep(luminance, *HIGHLIGHT_COLOUR) * skin_only)[..., None]
     features = np.clip(atlas.regions["lips"] + atlas.regions["eyes"], 0.0, 1.0)[..., None]
-    smooth = _masked_blur(colour, trust, 0.01 * size)
-    sharp = _masked_blur(colour, np.maximum(trust, features[..., 0]), 0.004 * size)
+    smooth = masked_blur(colour, trust, 0.01 * size)
+    sharp = masked_blur(colour, np.maximum(trust, features[..., 0]), 0.004 * size)
     mixed = smooth + (sharp - smooth) * features
     bound = COLOUR_LIMIT + (FEATURE_COLOUR_LIMIT - COLOUR_LIMIT) * features
     middle = np.median(colour[bare], axis=0) if bare.any() else np.zeros(3, np.float32)
     return luminance, np.asarray(bound * np.tanh((mixed - middle) / bound), dtype=np.float32)
 
 
-def _masked_blur(values: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
-    """Gaussian mean of `values` (h, w, c) over what has weight (normalised convolution)."""
-    total = blur(np.ascontiguousarray(values * weight[..., None]), sigma)
-    total = total.reshape(values.shape)
-    return np.asarray(total / np.maximum(blur(weight, sigma), 1e-4)[..., None], dtype=np.float32)
-
-
-def _fill(relative: FloatArray, trust: FloatArray, atlas: Atlas) -> FloatArray:
-    """Texels without trust, from the mirrored side, then from their surroundings, finest first."""
+def _without_strands(luminance: FloatArray, atlas: Atlas) -> FloatArray:
+    """Log luminance of skin behind a thin fringe: upright dark lines are drawn over by the skin beside them."""
     size = atlas.size
-    mirrored, mirrored_trust = relative[:, ::-1], trust[:, ::-1] * 0.999
-    use_mirror = (1.0 - trust) * smoothstep(mirrored_trust, 0.5, 1.0) * (1.0 - atlas.regions["guard"])
-    total = relative * trust[..., None] + mirrored * use_mirror[..., None]
-    cover = trust + use_mirror
-    eyes = np.clip(blur(atlas.regions["eyes"], 0.006 * size) * 3.0, 0.0, 1.0)
-    spread_from = trust * (1.0 - eyes * blur(1.0 - trust, 0.01 * size))
-    for sigma in FILL_SIGMAS:
-        mean = _masked_blur(relative, spread_from, sigma * size)
-        amount = (1.0 - cover) * np.clip(blur(spread_from, sigma * size) * 3.0, 0.0, 1.0)
-        total = total + mean * amount[..., None]
-        cover = cover + amount
-    filled = total / np.maximum(cover, 1e-3)[..., None]
-    made_up = (1.0 - np.clip(trust + use_mirror, 0.0, 1.0)) * (1.0 - eyes)
-    detail = _reflected_detail(relative, trust * (1.0 - atlas.regions["guard"]), size)
-    return np.asarray(filled * np.exp(detail * made_up)[..., None], dtype=np.float32)
-
-
-def _reflected_detail(relative: FloatArray, trust: FloatArray, size: int) -> FloatArray:
-    """(size, size) log luminance of pores and wrinkles where none is known: that beyond the nearest edge, reflected.
-
-    A patch without detail shows its outline, as a filled rim of spectacles does.
-    """
-    luminance = np.log(np.maximum(relative @ np.asarray(LUMA, np.float32), 1e-3))
-    fine = luminance - _masked_blur(luminance[..., None], trust, DETAIL_SCALE * size)[..., 0]
-    known = trust > 0.9
-    if not known.any():
-        return np.zeros_like(fine)
-    row, column = np.mgrid[:size, :size]
-    nearest_row, nearest_column = distance_transform_edt(~known, return_distances=False, return_indices=True)
-    across = np.clip(2 * nearest_row - row, 0, size - 1), np.clip(2 * nearest_column - column, 0, size - 1)
-    away = np.hypot(row - nearest_row, column - nearest_column).astype(np.float32) / size
-    reach = 1.0 - smoothstep(away, 0.5 * REFLECTED_REACH, REFLECTED_REACH)
-    return np.asarray(REFLECTED_MOST * np.tanh(fine[across] / REFLECTED_MOST) * trust[across] * reach, dtype=np.float32)
+    width = 2 * round(0.5 * STRAND_WIDTH * size) + 1
+    beside = cv2.morphologyEx(luminance, cv2.MORPH_CLOSE, np.ones((1, width), np.uint8))
+    along = cv2.morphologyEx(luminance, cv2.MORPH_CLOSE, np.ones((width, 1), np.uint8))
+    # A spot is darker than what lies above it too; a strand is not.
+    upright = smoothstep(np.asarray(beside - along, np.float32), *STRAND_DEPTH)
+    row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
+    # Over the forehead, and down the sides of the face.
+    sides = (1.0 - smoothstep(atlas.regions["depth"], *SIDES)) * (1.0 - smoothstep(row, 0.55, 0.6))
+    hangs = np.maximum(1.0 - smoothstep(row, 0.38, 0.44), sides)
+    off = np.asarray((1.0 - atlas.regions["guard"]) * hangs, dtype=np.float32)
+    fringe = smoothstep(masked_blur((upright * off)[..., None], off, 0.025 * size)[..., 0], *FRINGE) * off
+    between = off * (1.0 - smoothstep(np.asarray(beside - luminance, np.float32), 0.03, 0.1))
+    drawn = masked_blur(luminance[..., None], between, 0.01 * size)[..., 0]
+    return np.asarray(luminance + fringe * (drawn - luminance), dtype=np.float32)
