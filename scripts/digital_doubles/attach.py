@@ -27,7 +27,12 @@ from scripts.digital_doubles.shots import SOFT, Options, _actor, _stage, both, l
 from scripts.digital_doubles.stage import Moment, Stage
 from scripts.digital_doubles.truth import ATTACHED, project
 
-__all__ = ["main"]
+__all__ = ["LOST", "main", "on_the_lips"]
+
+LOST = {95: (78, 88), 324: (308, 318), 191: (78, 80), 415: (308, 310)}
+"""Points of the lips' inner edge by the corners, which fall into the mouth's cavity; each lies between two others."""
+NEAR = 0.006
+"""Metres within which the skin under such a point is looked for."""
 
 
 def _portrait(region: Region, name: str) -> Stage:
@@ -68,6 +73,38 @@ def cast_points(
         close = away < away.min() + 0.05
         best = int(np.flatnonzero(close)[np.argmin(depth[close])])
         corners[k], weights[k] = triangles[best], inside[best]
+    return corners, weights
+
+
+def on_the_lips(
+    corners: NDArray[np.int64], weights: FloatArray, *, region: Region
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """The attachments with the points of `LOST` on the skin of the lips, half way between their neighbours.
+
+    Args:
+        corners: (468, 3) vertices of `Region.skin`.
+        weights: (468, 3), sum 1.
+        region: the base mesh.
+    """
+    rest = region.skin(region.anatomy.vertices)
+    inside = region.skin(region.inside[:, None])[:, 0]
+    lips = region.skin(region.anatomy.mask("lips")[:, None])[:, 0]
+    quads = region.skin.quads
+    quads = quads[(inside[quads] < 0.05).all(1) & (lips[quads] > 0.5).all(1)]
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    middles = rest[triangles].mean(1)
+    corners, weights = corners.copy(), weights.copy()
+    for point, (one, other) in LOST.items():
+        wanted = 0.5 * sum(weights[k] @ rest[corners[k]] for k in (one, other))
+        least = np.inf
+        for triangle in triangles[np.linalg.norm(middles - wanted, axis=1) < NEAR]:
+            a, b, c = rest[triangle]
+            along = np.linalg.lstsq(np.stack([b - a, c - a], 1), wanted - a, rcond=None)[0]
+            share = np.clip([1.0 - along.sum(), *along], 0.0, None)
+            share /= share.sum()
+            away = float(np.linalg.norm(share @ rest[triangle] - wanted))
+            if away < least:
+                least, corners[point], weights[point] = away, triangle, share
     return corners, weights
 
 
@@ -120,6 +157,7 @@ def main() -> None:
     print(
         f"people differ by {1000 * np.median(spread):.2f} mm (median), {1000 * np.percentile(spread, 95):.2f} mm (95 %)"
     )
+    corners, weights = on_the_lips(corners, weights, region=region)
     np.savez_compressed(given.out, corners=corners.astype(np.int32), weights=weights.astype(np.float32))
 
 

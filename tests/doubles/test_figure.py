@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from scripts.digital_doubles.anatomy import UNITS
+from scripts.digital_doubles.attach import LOST, on_the_lips
 from scripts.digital_doubles.cast import CAST, person
 from scripts.digital_doubles.figure import Figure, fitted, rotation
 from scripts.digital_doubles.lashes import LASH_POINTS
 from scripts.digital_doubles.person import make_person
+from scripts.digital_doubles.truth import attachments
 from tests.doubles.venv import region
 
 pytestmark = pytest.mark.doubles
@@ -124,3 +126,17 @@ def test_a_fit_finds_a_known_similarity() -> None:
     matrix, shift = fitted(moving=points, onto=1.3 * points @ turn.T + (1, 2, 3), weight=rng.random(40), scale=True)
     assert matrix == pytest.approx(1.3 * turn)
     assert shift == pytest.approx([1, 2, 3])
+
+
+def test_every_landmark_lies_on_skin_and_those_of_the_lips_on_the_lips() -> None:
+    skin, at = region().skin, attachments()
+    inside = skin(region().inside[:, None])[:, 0]
+    lips = skin(region().anatomy.mask("lips")[:, None])[:, 0]
+    assert (at.weights * inside[at.corners]).sum(1).max() < 0.2
+    edge = [191, 80, 81, 82, 13, 312, 311, 310, 415, 95, 88, 178, 87, 14, 317, 402, 318, 324]
+    assert (at.weights * lips[at.corners]).sum(1)[edge].min() > 0.8
+    places = (at.weights[..., None] * skin(region().anatomy.vertices)[at.corners]).sum(1)
+    for point, neighbours in LOST.items():
+        assert np.linalg.norm(places[point] - places[list(neighbours)].mean(0)) < 0.001
+    again = on_the_lips(at.corners, at.weights, region=region())
+    np.testing.assert_array_equal(again[0], at.corners)
