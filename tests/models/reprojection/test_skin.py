@@ -8,7 +8,7 @@ from tests.models.faces import Sitter
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.sample import sample
 from vfx_swap.models.reprojection.atlas import Atlas
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, in_shade, spectacle_rims, thin_parts
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 
 
@@ -44,6 +44,50 @@ def test_hats_and_fringes_are_not_skin_and_cheeks_are(hopper: Sitter, collins: S
         assert np.median(fit.skin[forehead]) < 0.45
         assert np.median(fit.skin[cheek]) > 0.9
         assert np.allclose(np.median(fit.relative[cheek], axis=0), 1.0, atol=0.25)
+
+
+def shaded(sitter: Sitter, *, tint: tuple[float, float, float]) -> FloatArray:
+    """The picture with a spot on a cheek multiplied: a shade where the tint is even, something else where it is not."""
+    across, down = sitter.points[50, :2]
+    spot = np.zeros(sitter.rgb.shape[:2], np.float32)
+    height = float(np.linalg.norm(sitter.points[10, :2] - sitter.points[152, :2]))
+    cv2.ellipse(spot, (int(across), int(down)), (int(0.08 * height), int(0.08 * height)), 0, 0, 360, 1.0, -1)
+    gain = 1.0 + spot[..., None] * (np.array(tint, np.float32) - 1.0)
+    return np.asarray(sitter.rgb * gain, np.float32)
+
+
+def test_skin_in_a_shade_is_skin_and_what_is_of_another_colour_is_none(collins: Sitter, atlas: Atlas) -> None:
+    positions = atlas.mesh.positions(collins.points)
+    at = atlas.at_texels(positions)[:, :2]
+    for tint, skin in (((0.4, 0.4, 0.4), True), ((0.15, 0.25, 0.6), False)):
+        rgb = shaded(collins, tint=tint)
+        there = sample(np.abs(rgb - collins.rgb).max(axis=-1), at) > 0.05
+        within = blur(atlas.picture(there.astype(np.float32)), 6.0)[atlas.raster.rows, atlas.raster.columns]
+        core = there & (within > 0.9)
+        fit = fitted(collins, atlas, rgb=rgb)
+        assert core.sum() > 100
+        # The spot is no skin by itself either way.
+        assert float(np.median(fit.skin[core])) < 0.6
+        shade = float(np.median(in_shade(fit, atlas)[core]))
+        assert shade > 0.8 if skin else shade < 0.2
+
+
+def test_what_is_brighter_than_skin_lies_in_no_shade(collins: Sitter, atlas: Atlas) -> None:
+    fit = fitted(collins, atlas, rgb=shaded(collins, tint=(2.5, 2.5, 2.5)))
+    assert float(in_shade(fit, atlas)[fit.distance[:, 2] > 3.0].max()) < 0.2
+
+
+def test_hair_that_touches_a_frame_is_no_frame(atlas: Atlas) -> None:
+    size = atlas.size
+    rims = np.zeros((size, size), np.float32)
+    cv2.ellipse(rims, (size // 3, size // 3), (size // 9, size // 12), 0, 0, 360, 1.0, max(2, round(0.03 * size)))
+    alone = thin_parts(rims)
+    assert np.array_equal(alone, rims)
+    hair = rims.copy()
+    hair[size // 4 : size // 2, : size // 6] = 1.0
+    left = thin_parts(hair)
+    assert left[size // 4 : size // 2, : size // 8].max() == 0.0
+    assert np.array_equal(left[:, size // 3 :], rims[:, size // 3 :])
 
 
 @pytest.mark.parametrize("stops", [-6, -2, 2, 6])

@@ -13,7 +13,7 @@ from vfx_swap.light.harmonics import LUMA, HarmonicLight, fit_light
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 
-__all__ = ["SkinFit", "fit_skin", "hanging", "sheen", "spectacle_rims"]
+__all__ = ["SkinFit", "fit_skin", "hanging", "in_shade", "sheen", "spectacle_rims", "thin_parts"]
 
 SPREAD_LEAST = (0.06, 0.08, 0.15)
 SPREAD_MOST = (0.12, 0.20, 0.30)
@@ -30,6 +30,12 @@ HANGS, OUTLINE = 0.1, 0.06
 """Share from which a thing hangs together, and the region `edge` under which it touches the outline."""
 SHEEN = (0.3, 1.2)
 """Spreads of log luminance over which skin shines."""
+SHADE_HUE = (2.0, 3.5)
+"""Spreads of colour within which what is darker than skin may be skin in a cast shadow, as of a brim."""
+SHADE_DARK = (-10.0, -7.0)
+"""Spreads of log luminance under which it is not."""
+THICK = 0.1
+"""Width from which a part of a pair of spectacles is none, as a fraction of the UV's side: hair that touches it."""
 LINE = 0.55
 """Spreads of log luminance by which a fine line stands off its surroundings."""
 THIN = 0.65
@@ -120,6 +126,31 @@ def sheen(fit: SkinFit) -> FloatArray:
     red, blue, bright = fit.distance[:, 0], fit.distance[:, 1], fit.distance[:, 2]
     pale = (1.0 - smoothstep(red, 1.0, 2.5)) * smoothstep(blue, -2.5, -1.0)
     return np.asarray(smoothstep(bright, *SHEEN) * pale, dtype=np.float32)
+
+
+def in_shade(fit: SkinFit, atlas: Atlas) -> FloatArray:
+    """(k,) 0 to 1: skin that a cap's brim or a fringe shades: darker than the light explains, of skin's colour still.
+
+    Read smoothly: the colour of single dark texels is noise, and dark hair speckled with skin would come of it.
+    """
+    distance = np.clip(fit.distance, -15.0, 15.0)
+    sigma = 0.008 * atlas.size
+    there = np.maximum(blur(atlas.picture(np.ones(len(distance), np.float32)), sigma), 1e-3)
+    smooth = (blur(atlas.picture(distance), sigma) / there[..., None])[atlas.raster.rows, atlas.raster.columns]
+    hue = np.maximum(np.hypot(smooth[:, 0], smooth[:, 1]), 0.6 * np.hypot(distance[:, 0], distance[:, 1]))
+    shade = (1.0 - smoothstep(hue, *SHADE_HUE)) * smoothstep(smooth[:, 2], *SHADE_DARK) * (smooth[:, 2] < 0.0)
+    return np.asarray(shade, dtype=np.float32)
+
+
+def thin_parts(rims: FloatArray) -> FloatArray:
+    """Rims (size, size) without what is too thick for them: dark hair that hangs together with a frame."""
+    size = rims.shape[0]
+    solid = cv2.morphologyEx((rims > 0.3).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    side = 2 * round(0.5 * THICK * size) + 1
+    thick = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    reach = 2 * round(0.016 * size) + 1
+    thick = cv2.dilate(thick, np.ones((reach, reach), np.uint8))
+    return np.where(thick > 0, np.float32(0.0), rims)
 
 
 def spectacle_rims(fit: SkinFit, atlas: Atlas, *, whole: bool = False) -> FloatArray:

@@ -27,7 +27,7 @@ from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
 from vfx_swap.models.reprojection.makeup import kept_makeup
 from vfx_swap.models.reprojection.openings import EYES, eye_gain, opening
 from vfx_swap.models.reprojection.reshape import Proportions, at_rest, compare_proportions, reshaped_points, shut_lids
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, sheen, spectacle_rims
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, in_shade, sheen, spectacle_rims, thin_parts
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
 from vfx_swap.types import Crop, Face, Identity, Warp
@@ -43,10 +43,7 @@ RESIDUAL_SIGMA = 0.10
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
 """How much of it is put on, and its bound in log."""
 PROFILE = (15.0, 40.0)
-"""Degrees off the camera between which proportions are left to the performer: a nose in profile stands out over what
-lies behind, and made shorter there would leave the performer's own tip standing beside it."""
-RIMS_SEEN = (30.0, 45.0)
-"""Degrees off the camera between which rims of spectacles are no longer told from the far side of a face."""
+"""Degrees off the camera between which proportions are left to the performer."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +169,11 @@ class ReprojectionSwapper:
         clean = _mended(crop.rgb, kernels)
         atlas, height = self._atlas, max(face.height, 1.0)
         positions = atlas.mesh.positions(own)
-        ahead = _faces_camera(face, RIMS_SEEN)
-        seen = self._look(clean, positions, prepared, height, crop.front, ahead)
+        seen = self._look(clean, positions, prepared, height, crop.front)
         alpha_uv = self._alpha(seen, prepared)
 
         # The identity's face, by the performer's landmarks with the identity's proportions.
-        amount = self.options.reshape * _faces_camera(face, PROFILE)
+        amount = self.options.reshape * _faces_camera(face)
         points = shut_lids(reshaped_points(own, prepared.proportions, amount=amount), face.expression)
         shape = positions if points is own else atlas.mesh.positions(points)
         raster = kernels.rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
@@ -200,7 +196,7 @@ class ReprojectionSwapper:
         if seen.makeup is not None:
             swapped *= xp.exp(kernels.sample(on(seen.makeup), at_light))
         # A glint on a frame is no highlight of skin.
-        clear = 1.0 - np.clip(blur(grow(seen.rims, 0.015 * atlas.size), 0.008 * atlas.size), 0.0, 1.0)
+        clear = 1.0 - grow(seen.rims, 0.02 * atlas.size)
         skin_uv = atlas.picture(seen.fit.skin) * clear
         skin = kernels.sample(on(skin_uv), at_light)
         bare = skin * (1.0 - kernels.sample(on(atlas.regions["guard"]), at_light))
@@ -237,7 +233,6 @@ class ReprojectionSwapper:
         prepared: PreparedReprojection,
         height: float,
         front: Array | None,
-        ahead: float,
     ) -> _Seen:
         """Light, skin and what lies in front, in UV."""
         atlas = self._atlas
@@ -255,8 +250,7 @@ class ReprojectionSwapper:
             hidden = kernels.xp.clip(2.0 * kernels.blur(front, spread + 0.004 * height), 0.0, 1.0)
             visible -= kernels.plain(kernels.sample(hidden, texels))
         fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas, visible=visible, fit_light=kernels.fit_light)
-        # From the side the bridge is out of sight, and what is dark in its place is the far cheek.
-        rims = spectacle_rims(fit, atlas, whole=True) * np.float32(ahead)
+        rims = thin_parts(spectacle_rims(fit, atlas, whole=True))
         if not self.options.match_light:
             flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
             light = np.ascontiguousarray(flat, dtype=np.float32)
@@ -267,6 +261,8 @@ class ReprojectionSwapper:
             relative = atlas.picture(shown / np.maximum(fit.shade @ prepared.from_rec709.T, 1e-6))
             makeup = kept_makeup(relative, fit, rims, prepared.texture_small, atlas, share=self.options.makeup)
             makeup = makeup * atlas.picture(visible)[..., None]
+        # Light is read on skin that it falls on; what lies in a cap's shade is neither hair nor lit, but skin.
+        fit = replace(fit, skin=np.maximum(fit.skin, in_shade(fit, atlas) * visible))
         turned, there = atlas.picture(normals[:, 2]), atlas.picture(visible)
         return _Seen(fit=fit, facing=turned, rims=rims, light=light, makeup=makeup, visible=there)
 
@@ -331,10 +327,13 @@ class ReprojectionSwapper:
         return np.asarray(hair * hanging(hair, atlas), dtype=np.float32)
 
 
-def _faces_camera(face: Face, degrees: tuple[float, float]) -> float:
-    """1 for a head that is turned from the camera by less than the first of `degrees`, 0 by more than the second."""
+def _faces_camera(face: Face) -> float:
+    """1 for a head that faces the camera, 0 from the side: a nose in profile stands out over what lies behind.
+
+    Made shorter there, it would leave the performer's own tip standing beside it.
+    """
     turned = np.asarray(max(abs(face.pose.yaw_degrees), abs(face.pose.pitch_degrees)), dtype=np.float32)
-    return 1.0 - float(smoothstep(turned, *degrees))
+    return 1.0 - float(smoothstep(turned, *PROFILE))
 
 
 def _mended(rgb: Array, kernels: Kernels) -> Array:
