@@ -43,7 +43,10 @@ RESIDUAL_SIGMA = 0.10
 RESIDUAL_SHARE, RESIDUAL_LIMIT = 0.5, 0.5
 """How much of it is put on, and its bound in log."""
 PROFILE = (15.0, 40.0)
-"""Degrees off the camera between which proportions are left to the performer."""
+"""Degrees off the camera between which proportions are left to the performer: a nose in profile stands out over what
+lies behind, and made shorter there would leave the performer's own tip standing beside it."""
+RIMS_SEEN = (30.0, 45.0)
+"""Degrees off the camera between which rims of spectacles are no longer told from the far side of a face."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +172,12 @@ class ReprojectionSwapper:
         clean = _mended(crop.rgb, kernels)
         atlas, height = self._atlas, max(face.height, 1.0)
         positions = atlas.mesh.positions(own)
-        seen = self._look(clean, positions, prepared, height, crop.front)
+        ahead = _faces_camera(face, RIMS_SEEN)
+        seen = self._look(clean, positions, prepared, height, crop.front, ahead)
         alpha_uv = self._alpha(seen, prepared)
 
         # The identity's face, by the performer's landmarks with the identity's proportions.
-        amount = self.options.reshape * _faces_camera(face)
+        amount = self.options.reshape * _faces_camera(face, PROFILE)
         points = shut_lids(reshaped_points(own, prepared.proportions, amount=amount), face.expression)
         shape = positions if points is own else atlas.mesh.positions(points)
         raster = kernels.rasterise(shape, atlas.mesh.triangles, height=clean.shape[0], width=clean.shape[1])
@@ -196,7 +200,7 @@ class ReprojectionSwapper:
         if seen.makeup is not None:
             swapped *= xp.exp(kernels.sample(on(seen.makeup), at_light))
         # A glint on a frame is no highlight of skin.
-        clear = 1.0 - grow(seen.rims, 0.02 * atlas.size)
+        clear = 1.0 - np.clip(blur(grow(seen.rims, 0.015 * atlas.size), 0.008 * atlas.size), 0.0, 1.0)
         skin_uv = atlas.picture(seen.fit.skin) * clear
         skin = kernels.sample(on(skin_uv), at_light)
         bare = skin * (1.0 - kernels.sample(on(atlas.regions["guard"]), at_light))
@@ -233,6 +237,7 @@ class ReprojectionSwapper:
         prepared: PreparedReprojection,
         height: float,
         front: Array | None,
+        ahead: float,
     ) -> _Seen:
         """Light, skin and what lies in front, in UV."""
         atlas = self._atlas
@@ -250,7 +255,8 @@ class ReprojectionSwapper:
             hidden = kernels.xp.clip(2.0 * kernels.blur(front, spread + 0.004 * height), 0.0, 1.0)
             visible -= kernels.plain(kernels.sample(hidden, texels))
         fit = fit_skin(shown @ to_rec709.T, normals, facing, atlas, visible=visible, fit_light=kernels.fit_light)
-        rims = thin_parts(spectacle_rims(fit, atlas, whole=True))
+        # From the side the bridge is out of sight, and what is dark in its place is the far cheek.
+        rims = thin_parts(spectacle_rims(fit, atlas, whole=True)) * np.float32(ahead)
         if not self.options.match_light:
             flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
             light = np.ascontiguousarray(flat, dtype=np.float32)
@@ -327,13 +333,10 @@ class ReprojectionSwapper:
         return np.asarray(hair * hanging(hair, atlas), dtype=np.float32)
 
 
-def _faces_camera(face: Face) -> float:
-    """1 for a head that faces the camera, 0 from the side: a nose in profile stands out over what lies behind.
-
-    Made shorter there, it would leave the performer's own tip standing beside it.
-    """
+def _faces_camera(face: Face, degrees: tuple[float, float]) -> float:
+    """1 for a head that is turned from the camera by less than the first of `degrees`, 0 by more than the second."""
     turned = np.asarray(max(abs(face.pose.yaw_degrees), abs(face.pose.pitch_degrees)), dtype=np.float32)
-    return 1.0 - float(smoothstep(turned, *PROFILE))
+    return 1.0 - float(smoothstep(turned, *degrees))
 
 
 def _mended(rgb: Array, kernels: Kernels) -> Array:
