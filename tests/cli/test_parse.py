@@ -63,6 +63,7 @@ def test_a_portrait_s_regions(plate: Path, tmp_path: Path, capsys: pytest.Captur
         (["--engine", "bisenet"], 4, "models add"),
         (["--engine", "centerface"], 2, "landmark-parser"),
         (["--out", "regions.png"], 2, "EXR"),
+        (["--device", "abacus"], 2, "cuda:0"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -334,4 +334,6 @@ def test_render_writes_the_layers_of_cast_faces_and_swaps_as_without(tmp_path: P
         assert planes["regions.skin"][1][14:26].any()
         assert not planes["regions.skin"][1][30:].any()  # nobody is cast there
         assert planes["CryptoFaceRegion00.G"][1].any()
+    part = read_picture(tmp_path / "with" / "out" / "swap.0001.exr").rgb_part
+    assert json.loads(part.spec.get_string_attribute("vfx_swap/render"))["parser"] == "boxes"
     assert render(shot, tools=quick).skipped == ALL

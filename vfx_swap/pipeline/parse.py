@@ -60,7 +60,7 @@ def parse_plate(
         missing: what a frame that is not on disk becomes.
         engine: id of a parser's card; None: the default.
         overwrite: True writes frames even where they are current.
-        device: `cpu`, `cuda` or `cuda:N`, for parsers that are networks.
+        device: `cpu`, `cuda`, `cuda:N` or `auto`, for parsers that are networks.
         progress: told of every frame.
         cancelled: asked between frames.
         tools: what to work with.

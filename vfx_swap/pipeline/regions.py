@@ -22,6 +22,7 @@ from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.geometry.warps import crop_points, cut_crop, footprint, reduction, sampled
 from vfx_swap.io.cryptomatte import cryptomatte_header, cryptomatte_layers
 from vfx_swap.models.default import PARSE_ARCHITECTURES, load_model
+from vfx_swap.models.devices import open_kernels
 from vfx_swap.models.parsing.regions import BACKGROUND, REGIONS
 from vfx_swap.models.protocols import Parser
 from vfx_swap.models.registry import LoadOptions, load_registry
@@ -58,6 +59,8 @@ class Parsing:
     tracks: tuple[Track, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
     """Card id/file name -> SHA-256 of every file the parser works with."""
+    arithmetic: str = "numpy"
+    """As in `Kernels`: a network on a GPU gives other bits."""
 
     def key(self, number: int) -> list[object]:
         """What decides a frame's regions beside its picture and the parser."""
@@ -71,7 +74,7 @@ class Parsing:
     @property
     def decides(self) -> list[object]:
         """What decides the regions of every frame: the parser, its files, and how they are worked with."""
-        return [PARSE_REVISION, self.parser.id, sorted(self.digests.items())]
+        return [PARSE_REVISION, self.parser.id, self.arithmetic, sorted(self.digests.items())]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,17 +99,19 @@ def open_parsing(engine: str | None, *, tracks: Iterable[Track], device: str = "
     Args:
         engine: id of a card whose task is `parse`; None: the default.
         tracks: whose regions are wanted.
-        device: `cpu`, `cuda` or `cuda:N`, for parsers that are networks.
+        device: `cpu`, `cuda`, `cuda:N` or `auto`, for parsers that are networks; never another in its place.
 
     Raises:
-        UsageError: there is no such card.
+        UsageError: there is no such card or device.
         CannotRunError: a model file or the device is missing.
     """
     registry = load_registry(architectures=PARSE_ARCHITECTURES)
     card = registry.default_card("parse") if engine is None else registry.card(engine, task="parse")
-    parser = load_model(card, registry=registry, options=LoadOptions(device=device))
+    kernels = open_kernels(device)
+    parser = load_model(card, registry=registry, options=LoadOptions(device=kernels.device))
     digests = {f"{card.id}/{file.name}": file.sha256 for file in card.file}
-    return Parsing(parser=parser, tracks=tuple(sorted(tracks, key=lambda track: track.id)), digests=digests)
+    ordered = tuple(sorted(tracks, key=lambda track: track.id))
+    return Parsing(parser=parser, tracks=ordered, digests=digests, arithmetic=kernels.arithmetic)
 
 
 def with_regions(plan: RenderPlan, *, device: str) -> RenderPlan:
@@ -123,7 +128,8 @@ def with_regions(plan: RenderPlan, *, device: str) -> RenderPlan:
         return plan
     parsing = open_parsing(None, tracks=[one.track for one in plan.cast], device=device)
     digest = hashlib.sha256(json.dumps([plan.base_digest, *parsing.decides]).encode()).hexdigest()
-    return replace(plan, parsing=parsing, base_digest=digest)
+    header = {**plan.header, "parser": parsing.parser.id, "parser_models": dict(parsing.digests)}
+    return replace(plan, parsing=parsing, base_digest=digest, header=header)
 
 
 def parse_frame(frame: Frame, parsing: Parsing, *, config: ColourConfig) -> list[FaceRegions]:

@@ -15,8 +15,9 @@ from vfx_swap.models.bring.safetensors_file import read_safetensors
 from vfx_swap.models.cards import Card
 from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD, build_network, load_weights
 from vfx_swap.models.registry import LoadOptions
+from vfx_swap.models.runtimes.onnx_session import device_index
 from vfx_swap.models.templates import five_points, template_named
-from vfx_swap.models.torch_kernels.device import import_torch
+from vfx_swap.models.torch_kernels.device import import_torch, open_torch
 from vfx_swap.types import LANDMARK_COUNT, Face, ModelImage, Warp
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def load_bisenet(card: Card, files: Mapping[str, Path], options: LoadOptions) ->
     Raises:
         ModelMissingError: the user has not added its weights.
         ModelMismatchError: the file is not BiSeNet's weights.
-        CannotRunError: torch is not installed.
+        DeviceError: torch or the device is not there.
     """
     path = files.get("network")
     if path is None:
@@ -89,5 +90,4 @@ def load_bisenet(card: Card, files: Mapping[str, Path], options: LoadOptions) ->
         )
     network = build_network("bisenet", seed=0)
     load_weights(network, read_safetensors(path).tensors, where=path)
-    device = "cpu" if options.device == "cpu" else str(import_torch().device(options.device))
-    return BiSeNetParser(id=card.id, network=network, device=device)
+    return BiSeNetParser(id=card.id, network=network, device=str(open_torch(device_index(options.device))))
