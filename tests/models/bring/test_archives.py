@@ -3,9 +3,10 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from vfx_swap.errors import ModelMismatchError
+from vfx_swap.errors import MissingInputError, ModelMismatchError
 from vfx_swap.models.bring.archives import unpacked
 
 
@@ -70,6 +71,37 @@ def test_a_broken_or_locked_archive_is_refused(tmp_path: Path) -> None:
     path.write_bytes(whole.replace(b"hello", b"jello", 1))
     with pytest.raises(ModelMismatchError, match="CRC"), unpacked(path):
         pytest.fail("it was unpacked")
+    locked = bytearray(whole)
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[whole.index(header) + flags] |= 1
+    path.write_bytes(bytes(locked))
+    with pytest.raises(ModelMismatchError, match="password"), unpacked(path):
+        pytest.fail("it was unpacked")
+    with pytest.raises(MissingInputError), unpacked(tmp_path / "none.zip"):
+        pytest.fail("it was unpacked")
     path.write_bytes(whole[:-30])
     with pytest.raises(ModelMismatchError, match="cut off"), unpacked(path):
         pytest.fail("it was unpacked")
+
+
+def test_an_error_of_who_uses_the_members_stays_what_it_is(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a": b"1"})
+    with pytest.raises(RuntimeError, match="mine"), unpacked(path):
+        raise RuntimeError("mine")
+
+
+def test_any_byte_changed_is_either_harmless_or_refused(tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "a.zip", {"people/net.pth": bytes(range(256)) * 9, "b": b"hello" * 30}).read_bytes()
+    random = np.random.default_rng(7)
+    refused = 0
+    for number in range(400):
+        body = bytearray(whole)
+        for _ in range(1 + number % 4):
+            body[int(random.integers(len(body)))] = int(random.integers(256))
+        (tmp_path / "b.zip").write_bytes(bytes(body))
+        try:
+            with unpacked(tmp_path / "b.zip") as members:
+                assert all(one.path.is_file() for one in members)
+        except ModelMismatchError:
+            refused += 1
+    assert refused > 100

@@ -189,3 +189,18 @@ def test_a_constant_that_is_cut_off_is_refused(graph: bytes) -> None:
 
     with pytest.raises(ModelMismatchError, match="cut off"):
         read_graph(changed(graph, change), where="x")
+
+
+def test_any_byte_changed_is_either_harmless_or_refused() -> None:
+    whole = family_graph(CARDS["xseg"])
+    random = np.random.default_rng(5)
+    refused = 0
+    for number in range(600):
+        body = bytearray(whole)
+        for _ in range(1 + number % 4):
+            body[int(random.integers(len(body)))] = int(random.integers(256))
+        try:
+            read_graph(bytes(body), where="x")
+        except ModelMismatchError:
+            refused += 1
+    assert refused > 100

@@ -5,6 +5,7 @@ import sys
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from tests.models.bring.torch_files import (
     Built,
+    Changed,
     call,
     module,
+    named,
     pickled,
     state_of,
     tensor,
@@ -210,3 +213,75 @@ def test_a_part_of_another_storage_is_refused_and_not_misread(tmp_path: Path) ->
     path.write_bytes(body[:at] + b"K\x02" + body[at + 1 :])
     with pytest.raises(ModelMismatchError, match=r"before torch 0\.4"):
         read_torch_file(path)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"shape": (1 << 20,), "stride": (1,)},
+        {"offset": 1 << 30},
+        (None, {"shape": (1 << 20,), "stride": (1,)}),
+    ],
+)
+def test_a_tensor_cannot_be_changed_once_it_was_described(state: Any, tmp_path: Path) -> None:
+    """Else it would be read from memory beyond the file's numbers."""
+    values = np.zeros(4, np.float32)
+    text = pickled({"a": Changed(tensor("0", values), state)})
+    with pytest.raises(ModelMismatchError, match="changes what it has described"):
+        read_torch_file(write_zip(tmp_path / "a.pth", {"a": values}, text=text))
+
+
+@pytest.mark.parametrize("state", [{"dtype": "O"}, {"dtype": "V1000"}])
+def test_a_kind_of_number_cannot_be_changed(state: Any, tmp_path: Path) -> None:
+    values = np.zeros(4, np.float32)
+    first = Changed(named("torch", "FloatStorage"), state)
+    text = pickled({"kind": first, "a": tensor("0", values)})
+    with pytest.raises(ModelMismatchError, match="changes what it has described"):
+        read_torch_file(write_zip(tmp_path / "a.pth", {"a": values}, text=text))
+
+
+@pytest.mark.parametrize("shape", [(-1,), (2.0,), ("4",), (1 << 62, 1 << 62)])
+def test_a_shape_that_is_none_is_refused(shape: Any, tmp_path: Path) -> None:
+    values = np.zeros(4, np.float32)
+    odd = tensor("0", values)
+    odd.values = SimpleNamespace(shape=shape, strides=(4,) * len(shape), itemsize=4)
+    with pytest.raises(ModelMismatchError):
+        read_torch_file(write_zip(tmp_path / "a.pth", {"a": values}, text=pickled({"a": odd})))
+
+
+def test_what_one_file_does_to_its_stand_ins_does_not_outlive_it(tmp_path: Path) -> None:
+    values = np.ones(2, np.float32)
+    rebuild = named("torch._utils", "_rebuild_parameter")
+    text = pickled({"x": Changed(named("collections", "OrderedDict"), (None, {"__setitem__": rebuild}))})
+    with pytest.raises(ModelMismatchError):
+        read_torch_file(write_zip(tmp_path / "evil.pth", {}, text=text))
+    read = read_torch_file(write_zip(tmp_path / "good.pth", {"a": values}))
+    np.testing.assert_array_equal(read["a"], values)
+
+
+@pytest.mark.parametrize("form", ["pickle", "zip", "legacy"])
+def test_any_byte_changed_is_either_harmless_or_refused(
+    form: str, tensors: dict[str, NDArray[Any]], tmp_path: Path
+) -> None:
+    random = np.random.default_rng(11)
+    makers = {
+        "pickle": lambda: pickled(state_of(tensors)),
+        "zip": lambda: write_zip(tmp_path / "z", tensors).read_bytes(),
+        "legacy": lambda: write_legacy(tmp_path / "l", tensors).read_bytes(),
+    }
+    whole = makers[form]()
+    refused = 0
+    for number in range(300):
+        body = bytearray(whole)
+        for _ in range(1 + number % 3):
+            body[int(random.integers(len(body)))] = int(random.integers(256))
+        path = tmp_path / "n.pth"
+        if form == "pickle":
+            write_zip(path, tensors, text=bytes(body))
+        else:
+            path.write_bytes(bytes(body))
+        try:
+            read_torch_file(path)
+        except ModelMismatchError:
+            refused += 1
+    assert refused > 50

@@ -42,6 +42,13 @@ class Built:
         self.module, self.name, self.state = module, name, state
 
 
+class Changed:
+    """Something whose attributes the pickle sets after it was made."""
+
+    def __init__(self, what: object, state: object) -> None:
+        self.what, self.state = what, state
+
+
 class _Pickler(pickle._Pickler):
     """Writes names that need not exist, and storages as torch writes them."""
 
@@ -65,6 +72,10 @@ class _Pickler(pickle._Pickler):
             self.save(_Global("torch._utils", "_rebuild_tensor_v2"))
             self.save((obj.storage, 0, obj.values.shape, tuple(strides), False, OrderedDict()))
             self.write(pickle.REDUCE)
+        elif isinstance(obj, Changed):
+            self.save(obj.what)
+            self.save(obj.state)
+            self.write(pickle.BUILD)
         elif isinstance(obj, Built):
             self.save(_Global(obj.module, obj.name))
             self.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ)
@@ -141,6 +152,11 @@ def module(
     }
     place, _, own = name.rpartition(".")
     return Built(place, own, state)
+
+
+def named(place: str, name: str) -> Any:
+    """A name, as it is."""
+    return _Global(place, name)
 
 
 def tensor(key: str, values: NDArray[Any]) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from vfx_swap.errors import ModelMismatchError, OutputError
+from vfx_swap.errors import MissingInputError, ModelMismatchError
 from vfx_swap.io.atomic import output_error
 
 __all__ = ["MEMBER_LIMIT", "TOTAL_LIMIT", "Member", "unpacked"]
@@ -41,21 +43,31 @@ def unpacked(path: Path, *, total_limit: int = TOTAL_LIMIT, member_limit: int = 
     names a place outside itself, a link, or more than it can hold is refused as a whole.
 
     Raises:
+        MissingInputError: it cannot be read.
         ModelMismatchError: it is broken, or one of those.
         OutputError: the temporary folder is full or cannot be written.
     """
+    with TemporaryDirectory(prefix="vfx-swap-models-") as folder:
+        yield _all(path, Path(folder), total_limit=total_limit, member_limit=member_limit)
+
+
+def _all(path: Path, folder: Path, *, total_limit: int, member_limit: int) -> list[Member]:
     try:
-        with zipfile.ZipFile(path) as archive, TemporaryDirectory(prefix="vfx-swap-models-") as folder:
+        with zipfile.ZipFile(path) as archive:
             members = [one for one in archive.infolist() if not one.is_dir()]
             _check(members, path=path, total_limit=total_limit, member_limit=member_limit)
-            yield [
-                Member(name=one.filename, path=_unpack(archive, one, Path(folder) / f"{number:04d}", where=path))
+            return [
+                Member(name=one.filename, path=_unpack(archive, one, folder / f"{number:04d}", where=path))
                 for number, one in enumerate(members)
             ]
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise ModelMismatchError(
             f"a zip that is cut off or broken ({error})", where=path, mend="Get it again from where it came"
         ) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise MissingInputError(f"cannot be read ({error.strerror or error})", where=path) from error
+        raise ModelMismatchError("a zip that points outside itself", where=path, mend="Delete it") from error
     except RuntimeError as error:  # zipfile's word for a member that needs a password
         raise ModelMismatchError(
             f"its members cannot be read ({error})", where=path, mend="Unpack it and add the folder"
@@ -67,7 +79,7 @@ def _check(members: list[zipfile.ZipInfo], *, path: Path, total_limit: int, memb
         raise ModelMismatchError(f"an archive of {len(members)} files, more than {MEMBERS_LIMIT}", where=path)
     for one in members:
         inside = PurePosixPath(one.filename.replace("\\", "/"))
-        if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0] or "\0" in one.filename:
+        if inside.is_absolute() or ".." in inside.parts or ":" in "".join(inside.parts[:1]) or "\0" in one.filename:
             raise ModelMismatchError(
                 f"its member {one.filename!r} names a place outside the archive, so it was made to do harm",
                 where=path,
@@ -101,9 +113,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, *, 
                     )
                 stream.write(block)
     except OSError as error:
-        raise _no_room(error, target) from error
+        if error.errno == errno.EINVAL:
+            raise
+        raise output_error(error, target) from error
     return target
-
-
-def _no_room(error: OSError, target: Path) -> OutputError:
-    return output_error(error, target)

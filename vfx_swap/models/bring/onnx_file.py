@@ -71,6 +71,17 @@ def read_graph(data: bytes, *, where: object) -> Graph:
         ModelMismatchError: it is no ONNX file that can be trusted to be whole and self-contained.
     """
     model = _parse(data, where=where)
+    try:
+        return _signature(model, where=where)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelMismatchError(
+            f"an ONNX file that is broken ({type(error).__name__}: {' '.join(str(error).split())[:120]})",
+            where=where,
+            mend=_GET_WHOLE,
+        ) from error
+
+
+def _signature(model: Any, *, where: object) -> Graph:
     for tensor in _tensors(model.graph):
         _check_tensor(tensor, where=where)
     _check_operators(model, where=where)

@@ -7,7 +7,9 @@ torch itself is not needed.
 
 from __future__ import annotations
 
+import errno
 import io
+import math
 import mmap
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from vfx_swap.errors import MissingInputError, ModelMismatchError
 from vfx_swap.models.bring.torch_pickle import (
     PICKLE_LIMIT,
+    STORAGES,
     ModuleStandIn,
     StorageRef,
     TensorRef,
@@ -32,6 +35,8 @@ __all__ = ["is_torch_zip", "looks_like_torch_file", "read_torch_file"]
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _DEEPEST = 64
+_NONSENSE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What a file can provoke by describing something that is no table of tensors."""
 _LoadStorage: TypeAlias = Callable[[StorageRef], NDArray[Any]]
 
 
@@ -58,9 +63,15 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
                 return _read_zip(path)
             return _read_legacy(path)
     except OSError as error:
+        if error.errno == errno.EINVAL:  # a zip whose directory points before the file's first byte
+            raise ModelMismatchError("broken: it points outside itself", where=path) from error
         raise MissingInputError(f"cannot be read ({error.strerror or error})", where=path) from error
     except ModelMismatchError as error:
         raise ModelMismatchError(error.what, where=path, mend=error.mend) from error.__cause__
+    except _NONSENSE as error:
+        raise ModelMismatchError(
+            f"broken ({type(error).__name__}: {error})", where=path, mend="Get it again from where it came"
+        ) from error
 
 
 def _read_zip(path: Path) -> dict[str, NDArray[Any]]:
@@ -151,6 +162,8 @@ def _at(mapped: mmap.mmap, places: Mapping[str, int], storage: StorageRef) -> by
 
 
 def _width(storage: StorageRef) -> int:
+    if storage.dtype not in STORAGES.values() or type(storage.count) is not int:
+        raise ModelMismatchError(f"numbers of an unknown kind, {storage.dtype!r}")
     return 2 if storage.dtype == "bfloat16" else np.dtype(storage.dtype).itemsize
 
 
@@ -175,13 +188,25 @@ def _tensors(described: Any, load: _LoadStorage) -> dict[str, NDArray[Any]]:
     for key, one in references.items():
         if one.storage.key not in loaded:
             loaded[one.storage.key] = load(one.storage)
-        numbers = loaded[one.storage.key]
-        width = numbers.dtype.itemsize
-        view = np.lib.stride_tricks.as_strided(
-            numbers[one.offset :], one.shape, [step * width for step in one.stride], writeable=False
-        )
-        result[key] = np.ascontiguousarray(view).reshape(one.shape)
+        result[key] = _view(loaded[one.storage.key], one)
     return result
+
+
+def _view(numbers: NDArray[Any], tensor: TensorRef) -> NDArray[Any]:
+    """A tensor's numbers, none from outside its storage: numpy itself would read on."""
+    shape, stride, offset = tensor.shape, tensor.stride, tensor.offset
+    if len(shape) != len(stride) or not all(
+        type(number) is int and number >= 0 for number in (offset, *shape, *stride)
+    ):
+        raise ModelMismatchError(f"a tensor with the shape {shape!r} and the stride {stride!r}")
+    last = offset + sum((length - 1) * step for length, step in zip(shape, stride, strict=True))
+    if 0 not in shape and (last >= numbers.size or math.prod(shape) > numbers.size):
+        raise ModelMismatchError(f"a tensor of shape {shape} reaches past its {numbers.size} numbers")
+    if 0 in shape:
+        return np.zeros(shape, dtype=numbers.dtype)
+    steps = [step * numbers.dtype.itemsize for step in stride]
+    view = np.lib.stride_tricks.as_strided(numbers[offset:], shape, steps, writeable=False)
+    return np.ascontiguousarray(view).reshape(shape)
 
 
 def _references(described: Any, *, depth: int = 0) -> dict[str, Any]:
