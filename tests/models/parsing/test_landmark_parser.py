@@ -128,6 +128,20 @@ def test_spectacles_lie_over_all(grace: Parsed) -> None:
     assert np.abs(alphas.sum(axis=0) - 1.0).max() < 1e-5
 
 
+def test_a_cap_s_shadow_is_skin_and_a_dark_fringe_is_not(grace: Parsed) -> None:
+    rows = np.arange(grace.warp.height)[:, None, None]
+    edge = float(grace.points[151, 1]) + 6.0
+    above = 1.0 / (1.0 + np.exp(np.clip((rows - edge) / 1.5, -30.0, 30.0)))
+    x, y = np.round(grace.points[151, :2]).astype(int)
+    rgb = grace.image.rgb
+    shaded = (rgb * (1.0 - 0.5 * above)).astype(np.float32)  # a fifth of the light
+    fringe = (rgb * (1.0 - above) + np.array([0.1, 0.1, 0.12], np.float32) * above).astype(np.float32)
+    found = {name: grace.parser.parse(ModelImage(one), grace.points)[:, y, x] for name, one in
+             (("shaded", shaded), ("fringe", fringe))}  # fmt: skip
+    assert found["shaded"][region_index("skin")] > 0.7
+    assert found["fringe"][region_index("hair")] > 0.7
+
+
 def test_a_shut_eye_is_none(collins: Parsed) -> None:
     shut = collins.points.copy()
     upper = (173, 157, 158, 159, 160, 161, 246)

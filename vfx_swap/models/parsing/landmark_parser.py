@@ -52,6 +52,9 @@ SHUT = (0.03, 0.07)
 """Areas of an eye, in squares of its width, from shut to open; at rest it is about 0.25."""
 INWARD = (0.15, 0.4)
 """How far inside the outline a highlight is the skin's and not hair's, in the atlas' region `edge`."""
+SHADE_COLOUR, SHADE_DARK = (1.5, 3.0), (9.0, 13.0)
+"""Spreads of colour within which what is dark is shaded skin, and of luminance up to which. Measured: a cap's shadow
+lies 1.4 off in colour and 8 in luminance, a brown fringe 9 off in colour."""
 FAIR = 0.3
 """Share of a brow's outline that is dark, under which the brow is too fair to be told from skin: its outline counts."""
 
@@ -194,6 +197,7 @@ class LandmarkParser:
         # A lamp's reflection on a forehead is no skin either; at the outline it may well be hair in that lamp.
         shine = grow(atlas.picture(sheen(seen.fit)), 0.01 * size) * smoothstep(atlas.regions["edge"], *INWARD)
         hair = hair * (1.0 - np.clip(2.0 * shine, 0.0, 1.0))
+        hair = hair * (1.0 - blur(atlas.picture(_shadow(seen.fit)), 0.004 * size))
         return np.clip(seen.picture(np.asarray(hair * hanging(hair, atlas), np.float32), atlas), 0.0, 1.0)
 
     def _features(self, seen: _Seen, points: FloatArray, shape: tuple[int, int]) -> list[tuple[str, FloatArray]]:
@@ -213,6 +217,16 @@ class LandmarkParser:
         # A nose stands out: seen from the side its outline crosses itself, so it is drawn on the face.
         out.append(("nose", np.clip(seen.picture(_in_uv(_NOSE, atlas, grown=0.0), atlas), 0.0, 1.0)))
         return out
+
+
+def _shadow(fit: SkinFit) -> FloatArray:
+    """(k,) 0 to 1: darker than skin and of its colour, as a cap's shadow is; hair has a colour of its own."""
+    colour = np.hypot(fit.distance[:, 0], fit.distance[:, 1])
+    dark = -fit.distance[:, 2]
+    return np.asarray(
+        (1.0 - smoothstep(colour, *SHADE_COLOUR)) * smoothstep(dark, 0.5, 1.5) * (1.0 - smoothstep(dark, *SHADE_DARK)),
+        np.float32,
+    )
 
 
 def _open(corners: FloatArray) -> np.float32:
