@@ -66,10 +66,15 @@ def build(
                 colour_space=colour_space,
                 warn=warn,
             )
+        identity, added = _with_vectors(identity, again=False)
         saved = save_identity(identity, out)
-        console.event("done", out=out, name=saved.name, references=len(saved.references), sha256=saved.sha256)
+        console.event(
+            "done", out=out, name=saved.name, references=len(saved.references), sha256=saved.sha256, added=list(added)
+        )
         count = len(saved.references)
         console.say(f"identity {saved.name!r} from {count} photograph{'s' if count != 1 else ''}: {out}")
+        if added:
+            console.say(f"seen by your recognisers as well: {', '.join(added)}")
 
 
 def _consent(
@@ -156,6 +161,44 @@ def mesh(
         console.event("done", out=out, name=identity.name, files=[str(path) for path in files])
         beside = f" and {len(files) - 1} files beside it" if len(files) > 1 else ""
         console.say(f"face model of {identity.name!r}: {out}{beside}")
+
+
+@identity_app.command("embed")
+def embed(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An identity pack.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="NAME.identity", help="Where the pack goes; absent: its own place.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Make those anew that the pack holds.")] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Add to a pack what the networks you brought need of it: a vector by every recogniser that is here.
+
+    It is made from the photographs in the pack. Frames swapped with the pack before are rendered again.
+    """
+    with running(json=json, debug=debug) as console:
+        from vfx_swap.pipeline.identity_file import load_identity, save_identity
+
+        identity = load_identity(file)
+        made, added = _with_vectors(identity, again=again)
+        target = file if out is None else out
+        saved = save_identity(made, target) if added or target != file else identity
+        held = sorted(saved.embeddings)
+        console.event("done", out=target, name=saved.name, added=list(added), recognisers=held, sha256=saved.sha256)
+        if added:
+            console.say(f"{target}: added {', '.join(added)}")
+        else:
+            console.say(f"{file}: nothing to add; it holds {', '.join(held)}")
+            console.say("Other networks need their recogniser first: vfx-swap models add FILE; docs/models.md")
+
+
+def _with_vectors(identity: Identity, *, again: bool) -> tuple[Identity, tuple[str, ...]]:
+    from vfx_swap.colour.ocio import load_config
+    from vfx_swap.pipeline.embeddings import vectors_here, with_vectors
+
+    return with_vectors(identity, config=load_config(), vectors=vectors_here(), again=again)
 
 
 def _any_use(identity: Identity) -> str:

@@ -9,9 +9,10 @@ embedding is mapped) is the business of the callable it is wrapped in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -19,12 +20,17 @@ from vfx_swap.arrays import FloatArray, check_array
 from vfx_swap.colour.encode import Carried, apply_increment, encode
 from vfx_swap.colour.exposure import face_exposure_stops
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
+from vfx_swap.colour.transfer import srgb_eotf
 from vfx_swap.errors import IdentityError, ModelMismatchError
 from vfx_swap.geometry.warps import fit_similarity
+from vfx_swap.models.kernels import NUMPY, Kernels
+from vfx_swap.models.network_answer import NetworkAnswer, SwapNetwork
+from vfx_swap.models.pixel_boost import boosted
 from vfx_swap.models.templates import Template, five_points
 from vfx_swap.types import Crop, Embedding, Face, Identity, ModelImage, Warp
 
 __all__ = [
+    "MatteMaker",
     "NetworkAnswer",
     "NetworkSwap",
     "NetworkSwapper",
@@ -34,18 +40,12 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkAnswer:
-    """What a face network gives back."""
-
-    image: ModelImage
-    """Of the size it was shown."""
-    alpha: FloatArray | None = None
-    """(height, width) 0 to 1 of the same size, where the network makes a mask of its own."""
-
-
-SwapNetwork: TypeAlias = Callable[[ModelImage, Embedding], NetworkAnswer]
-"""A network with its normalisation: the performer's crop and the identity's embedding in, the answer out."""
+MatteMaker: TypeAlias = Callable[[ModelImage, Face, Warp], FloatArray | None]
+"""The crop as the network is shown it, the face in the plate and the crop's warp in; (height, width) 0 to 1 out, or
+None where it finds no face."""
+BORDER = 0.12
+"""Width of a matte's fade to the crop's border, as a fraction of half the crop."""
+MEND_EMBEDDING = "Add it to the pack: vfx-swap identity embed NAME.identity"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,11 @@ class NetworkSwapper:
         exposure_stops: int | None = None,
         alpha_shape: Literal["box", "ellipse"] = "ellipse",
         feather: float = 0.2,
+        matte: MatteMaker | None = None,
+        boost: int = 1,
+        embed: Callable[[Identity], Embedding] | None = None,
+        mend_embedding: str = MEND_EMBEDDING,
+        kernels: Kernels = NUMPY,
     ) -> None:
         """Wrap a network.
 
@@ -102,15 +107,45 @@ class NetworkSwapper:
                 every crop by itself, which is right for a still and may flicker in a shot.
             alpha_shape: of the alpha, where the network makes none.
             feather: width of that alpha's soft edge, as a fraction of half the crop.
+            matte: makes the alpha of the performer's own face instead; what the network makes is multiplied with it.
+            boost: n: the crop is n times the network's size each way (`models.pixel_boost`).
+            embed: makes of an identity what the network takes, where no pack holds it.
+            mend_embedding: what to do about a pack that lacks the embedding.
+            kernels: whose arrays crops are. The network's picture is made on the CPU all the same.
         """
         self.id = id
         self.template = template
-        self.size = size
+        self.size = size * boost
         self.recogniser = recogniser
         self.exposure_stops = exposure_stops
         self._network = network
         self._config = config
-        self._alpha = soft_alpha(width=size, height=size, shape=alpha_shape, feather=feather)
+        self._boost = boost
+        self._matte = matte
+        self._embed = embed
+        self._mend = mend_embedding
+        self._kernels = kernels
+        side = self.size
+        self._alpha = soft_alpha(width=side, height=side, shape=alpha_shape, feather=feather)
+        self._inside = soft_alpha(width=side, height=side, shape="box", feather=BORDER)
+
+    def fitted(self, *, template: Template, exposure_stops: int) -> Self:
+        """The same swapper with one template and one exposure for all of a track: neither jumps from frame to frame."""
+        fitted = copy.copy(self)
+        fitted.template, fitted.exposure_stops = template, exposure_stops
+        return fitted
+
+    def check(self, identity: Identity) -> None:
+        """Refuse an identity that this network cannot put on anybody.
+
+        Raises:
+            IdentityError: the pack holds no embedding of this network's recogniser.
+        """
+        self._embedding(identity)
+
+    def stops(self, crop: Crop, *, to_lin709: np.ndarray) -> int:
+        """Whole stops that bring the face in a crop, in numpy, to mid tones."""
+        return face_exposure_stops(crop.rgb, to_lin709=to_lin709, weight=self._alpha * crop.alpha)
 
     def prepare(
         self,
@@ -127,17 +162,24 @@ class NetworkSwapper:
             IdentityError: the pack holds no embedding of this network's recogniser.
             ColourSpaceError: unknown space, or one that is not linear.
         """
-        nobody = Embedding(self.id, np.zeros(1, dtype=np.float32))
-        embedding = nobody if self.recogniser is None else identity.embeddings.get(self.recogniser)
+        embedding = self._embedding(identity)
+        to_lin709 = self._config.matrix(source=colour_space, destination=LINEAR_REC709)
+        return PreparedNetwork(embedding, colour_space, to_lin709, np.linalg.inv(to_lin709))
+
+    def _embedding(self, identity: Identity) -> Embedding:
+        if self._embed is not None:
+            return self._embed(identity)
+        if self.recogniser is None:
+            return Embedding(self.id, np.zeros(1, dtype=np.float32))
+        embedding = identity.embeddings.get(self.recogniser)
         if embedding is None:
             held = ", ".join(sorted(identity.embeddings)) or "none"
             raise IdentityError(
                 f"identity {identity.name!r} holds no embedding by {self.recogniser!r}, which {self.id!r} needs; "
                 f"it holds: {held}",
-                mend="Build the identity again with that recogniser's model in place.",
+                mend=self._mend,
             )
-        to_lin709 = self._config.matrix(source=colour_space, destination=LINEAR_REC709)
-        return PreparedNetwork(embedding, colour_space, to_lin709, np.linalg.inv(to_lin709))
+        return embedding
 
     def warp_for(self, face: Face, /) -> Warp:
         """The template's crop of a face, at the network's size.
@@ -149,16 +191,26 @@ class NetworkSwapper:
             five_points(face.points), self.template.pixels(self.size), width=self.size, height=self.size
         )
 
-    def swap(self, crop: Crop, _face: Face, prepared: PreparedNetwork, /) -> Crop:
+    def swap(self, crop: Crop, face: Face, prepared: PreparedNetwork, /) -> Crop:
         """The crop with the network's answer on it; the crop's own bits where alpha is 0 or nothing changed.
 
         Raises:
             ModelMismatchError: the network's answer has another size than its picture.
         """
-        return self.swap_with_report(crop, prepared).crop
+        if self._kernels is NUMPY:
+            return self.swap_with_report(crop, prepared, face=face).crop
+        plain, array = self._kernels.plain, self._kernels.array
+        here = Crop(plain(crop.rgb), plain(crop.alpha), crop.warp, crop.colour_space)
+        swapped = self.swap_with_report(here, prepared, face=face).crop
+        return replace(crop, rgb=array(swapped.rgb), alpha=array(swapped.alpha))
 
-    def swap_with_report(self, crop: Crop, prepared: PreparedNetwork, /) -> NetworkSwap:
+    def swap_with_report(self, crop: Crop, prepared: PreparedNetwork, /, *, face: Face | None = None) -> NetworkSwap:
         """`swap`, with what could not be carried.
+
+        Args:
+            crop: of `warp_for`, in numpy.
+            prepared: of `prepare`.
+            face: what the matte is made for; None: the plain alpha is taken.
 
         Raises:
             ModelMismatchError: the network's answer has another size than its picture.
@@ -170,8 +222,10 @@ class NetworkSwapper:
         if stops is None:
             stops = face_exposure_stops(crop.rgb, to_lin709=prepared.to_lin709, weight=self._alpha * crop.alpha)
         encoded = encode(crop.rgb, to_lin709=prepared.to_lin709, exposure_stops=stops)
-        answer = self._network(encoded.image, prepared.embedding)
-        own = self._alpha if answer.alpha is None else answer.alpha
+        shown, answer = boosted(lambda images: self._answers(images, prepared), encoded.image, times=self._boost)
+        if shown is not encoded.image:
+            encoded = replace(encoded, image=shown, shown=srgb_eotf(shown.rgb))
+        own = self._own_alpha(answer, encoded.image, crop.warp, face)
         if answer.image.rgb.shape != encoded.image.rgb.shape or own.shape != crop.alpha.shape:
             raise ModelMismatchError(
                 f"{self.id!r} was shown {encoded.image!r} and answered {answer.image!r} with an alpha of {own.shape}",
@@ -183,6 +237,19 @@ class NetworkSwapper:
         decoded = apply_increment(crop.rgb, encoded, answer.image, from_lin709=prepared.from_lin709, matte=matte)
         swapped = Crop(decoded.rgb, alpha, crop.warp, crop.colour_space)
         return NetworkSwap(swapped, encoded.carried, decoded.changed, decoded.gain_limited, stops)
+
+    def _answers(self, images: Sequence[ModelImage], prepared: PreparedNetwork) -> list[NetworkAnswer]:
+        # One by one: a batch rounds otherwise (1.8e-7 at 224 pixels) and is no quicker on a CPU.
+        return [self._network(image, prepared.embedding) for image in images]
+
+    def _own_alpha(self, answer: NetworkAnswer, image: ModelImage, warp: Warp, face: Face | None) -> FloatArray:
+        made = None if self._matte is None or face is None else self._matte(image, face, warp)
+        if made is None:
+            return self._alpha if answer.alpha is None else answer.alpha
+        own = made * self._inside
+        if answer.alpha is None:
+            return own
+        return own * answer.alpha if answer.alpha.shape == own.shape else answer.alpha
 
 
 def soft_alpha(*, width: int, height: int, shape: Literal["box", "ellipse"], feather: float) -> FloatArray:

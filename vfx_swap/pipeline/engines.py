@@ -15,11 +15,21 @@ from vfx_swap.models.protocols import Swapper
 from vfx_swap.models.registry import load_registry
 from vfx_swap.models.weights import model_folders, verified_files
 from vfx_swap.pipeline.identity import TextureBuilder
+from vfx_swap.pipeline.shot_plate import ShotPlate
 from vfx_swap.settings import Cast, Shot
 from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.load import ENGINES
+from vfx_swap.settings.shot import DEFAULT_ENGINE
+from vfx_swap.types import Identity, Track
 
-__all__ = ["Engine", "face_at_rest", "face_mesh", "open_engine", "texture_builder"]
+__all__ = [
+    "Engine",
+    "engine_ids",
+    "face_at_rest",
+    "face_mesh",
+    "open_engine",
+    "texture_builder",
+]
 
 MESH_CARD = "mediapipe-facemesh"
 """The card whose model file holds the canonical face mesh."""
@@ -36,6 +46,24 @@ class Engine:
     """Card id/file name -> SHA-256 of every model file it works with."""
     kernels: Kernels = NUMPY
     """What its swappers' crops are arrays of."""
+    check: Callable[[Identity], None] | None = None
+    """Raises IdentityError for an identity that it cannot put on anybody; None: any will do."""
+    fit: Callable[[Any, Track, ShotPlate], tuple[Swapper[Any], str]] | None = None
+    """Swapper, track, plate -> the swapper fitted to that track, and what was chosen, for digests; None: as it is."""
+
+
+def engine_ids() -> tuple[str, ...]:
+    """Ids of the engines that are here: the default one, and every swapper that the user brought.
+
+    Raises:
+        SettingsError: a user's card is malformed.
+    """
+    from vfx_swap.models.identity_vectors import files_here
+
+    folders = model_folders()
+    cards = load_registry().cards.values()
+    brought = sorted(card.id for card in cards if card.task == "swap" and files_here(card, folders=folders))
+    return (*ENGINES, *(one for one in brought if one not in ENGINES))
 
 
 def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY) -> Engine:
@@ -54,9 +82,13 @@ def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY) -
     later = [Problem(key, what, mend) for key, what, mend in refused_later(shot.model_dump())]
     if later:
         raise SettingsError(later, where=shot.name)
-    if shot.engine == "reprojection":
+    if shot.engine == DEFAULT_ENGINE:
         return _reprojection(shot, config=config, kernels=kernels)
-    raise UsageError(f"no engine is called {shot.engine!r}", mend=f"Choose one of: {', '.join(ENGINES)}")
+    here = engine_ids()
+    if shot.engine in here:
+        return _network(shot, config=config, kernels=kernels)
+    mend = f"Choose one of: {', '.join(here)}; `vfx-swap models add FILE` brings more"
+    raise UsageError(f"no engine is called {shot.engine!r}", mend=mend)
 
 
 def texture_builder() -> TextureBuilder:
@@ -99,6 +131,23 @@ def _canonical_mesh() -> tuple[CanonicalMesh, dict[str, str]]:
     paths = verified_files(card, folders=model_folders())
     file = card.file[0]
     return read_canonical_mesh(paths[file.role]), {f"{card.id}/{file.name}": file.sha256}
+
+
+def _network(shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engine:
+    from vfx_swap.models.onnx_swap.open import brought_registry
+    from vfx_swap.pipeline.network_engine import open_network
+
+    registry = brought_registry()
+    card = registry.card(shot.engine, task="swap")
+    network = open_network(shot, card, registry=registry, config=config, kernels=kernels)
+    return Engine(
+        id=card.id,
+        swapper_for=network.swapper_for,
+        digests=network.digests,
+        kernels=kernels,
+        check=network.check,
+        fit=network.fit,
+    )
 
 
 def _reprojection(shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engine:

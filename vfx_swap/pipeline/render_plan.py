@@ -49,6 +49,8 @@ class CastTrack:
     identity_sha256: str
     cuts: frozenset[int] = frozenset()
     """First frames after cuts: nothing moves across one."""
+    fitted: str = ""
+    """What the swapper was fitted to of the whole track; every frame depends on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,4 +121,6 @@ def _face_key(cast: CastTrack, number: int) -> list[object]:
         sha.update(np.ascontiguousarray(matte).tobytes())
     pose = face.pose
     numbers = (pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees, face.confidence, cast.strength)
-    return [cast.track.id, cast.identity_sha256, sha.hexdigest(), face.bridged, *(repr(float(n)) for n in numbers)]
+    fitted = (cast.fitted,) if cast.fitted else ()
+    seen = [cast.track.id, cast.identity_sha256, sha.hexdigest(), face.bridged]
+    return [*seen, *(repr(float(n)) for n in numbers), *fitted]

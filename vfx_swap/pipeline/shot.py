@@ -11,25 +11,25 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from vfx_swap import __version__
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig, load_config
 from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, UnsupportedImageError
-from vfx_swap.geometry.shapes import neutral_shape
 from vfx_swap.io.outputs import Output, open_output
 from vfx_swap.io.plates import MissingPolicy
 from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.models.devices import open_kernels
 from vfx_swap.models.kernels import Kernels
 from vfx_swap.pipeline.consent import check_consent, consent_usage
-from vfx_swap.pipeline.engines import Engine, face_at_rest, open_engine
+from vfx_swap.pipeline.engines import Engine, open_engine
 from vfx_swap.pipeline.identity_file import load_identity
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
 from vfx_swap.pipeline.regions import with_regions
 from vfx_swap.pipeline.render_frames import FrameOutcome, is_current_movie, remove_stale, render_frames
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_plan import CastTrack, RenderPlan, SwapFrame
+from vfx_swap.pipeline.shot_cast import check_identities, prepare_cast
 from vfx_swap.pipeline.shot_plate import ShotPlate, open_shot_plate
 from vfx_swap.pipeline.shot_tracks import (
     AnalysePlate,
@@ -41,7 +41,7 @@ from vfx_swap.pipeline.shot_tracks import (
 )
 from vfx_swap.pipeline.swap import swap_frame
 from vfx_swap.pipeline.tracks_file import Tracks
-from vfx_swap.settings import Cast, Shot, file_sha256, settings_digest
+from vfx_swap.settings import Shot, file_sha256, settings_digest
 from vfx_swap.types import Identity
 
 __all__ = ["RENDER_REVISION", "OpenEngine", "ShotReport", "Told", "Tools", "render_shot", "run_plan", "track_plate"]
@@ -140,6 +140,7 @@ def render_shot(
     identities = _consenting_identities(shot, today=today)
     config = tools.load_config()
     engine = tools.open_engine(shot, config=config, kernels=tools.open_kernels(device))
+    check_identities(engine, identities)
     plate = open_shot_plate(
         shot.plate,
         frames=shot.frames,
@@ -161,7 +162,7 @@ def render_shot(
         path = log.folder / f"{shot.name}.tracks.json"
         tracks = _tracks(plate, path, models, tools, progress, cancelled)
         owners = cast_shot(shot, tracks, config=config, models=models, progress=progress)
-        cast = _prepare_cast(owners, tracks, identities, engine, plate)
+        cast = prepare_cast(owners, tracks, identities, engine, plate)
         plan = _plan(shot, plate, output, cast, engine, identities, swap_frame=tools.swap_frame, overwrite=overwrite)
         return run_plan(with_regions(plan, device=device), log, path, told, cancelled)
 
@@ -233,38 +234,6 @@ def _consenting_identities(shot: Shot, *, today: date) -> dict[str, Identity]:
     for path, identity in identities.items():
         check_consent(identity, today=today, shot_name=shot.name, pack=path)
     return identities
-
-
-def _prepare_cast(
-    owners: Mapping[int, Cast], tracks: Tracks, identities: Mapping[str, Identity], engine: Engine, plate: ShotPlate
-) -> tuple[CastTrack, ...]:
-    """Every cast track with its swapper's preparation, in order of track ids."""
-    linear = plate.config.scene_linear_for(plate.colour_space)
-    swappers = {id(cast): engine.swapper_for(cast) for cast in owners.values()}
-    ready: dict[tuple[int, int], Any] = {}
-    cast_tracks = []
-    rest = face_at_rest() if any(cast.reshape > 0.0 for cast in owners.values()) else None
-    for track_id, cast in owners.items():
-        track, swapper = tracks.track(track_id), swappers[id(cast)]
-        performer = None
-        if rest is not None and cast.reshape > 0.0:
-            performer = neutral_shape([rest(face.points, face.expression) for face in track.faces.values()])
-        # Reshaping is of one performer; without it one preparation serves a crowd cast by `all`.
-        key = (id(cast), -1 if performer is None else track_id)
-        if key not in ready:
-            ready[key] = swapper.prepare(identities[cast.identity], colour_space=linear, performer=performer)
-        cast_tracks.append(
-            CastTrack(
-                track=track,
-                swapper=swapper,
-                prepared=ready[key],
-                strength=cast.strength,
-                performer=performer,
-                identity_sha256=identities[cast.identity].sha256,
-                cuts=frozenset(tracks.cuts),
-            )
-        )
-    return tuple(cast_tracks)
 
 
 def _plan(

@@ -17,9 +17,10 @@ from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.ranges import format_frames, parse_frames
 from vfx_swap.io.read import read_picture
 from vfx_swap.io.stills import format_of
+from vfx_swap.pipeline.engines import engine_ids
 from vfx_swap.pipeline.identity_file import load_identity
 from vfx_swap.settings.checks import Knows
-from vfx_swap.settings.load import ENGINES, Draft, draft_shot, shot_from_values
+from vfx_swap.settings.load import Draft, draft_shot, shot_from_values
 from vfx_swap.settings.shot import Shot
 
 __all__ = ["check_draft", "open_shot", "open_values"]
@@ -27,19 +28,22 @@ __all__ = ["check_draft", "open_shot", "open_values"]
 WRITTEN_MOVIES = frozenset({".mp4", ".mov"})
 
 
-def open_shot(path: str | os.PathLike[str], *, config: ColourConfig | None, engines: Collection[str] = ENGINES) -> Shot:
+def open_shot(
+    path: str | os.PathLike[str], *, config: ColourConfig | None, engines: Collection[str] | None = None
+) -> Shot:
     """Read a shot file and check all that can be checked before a render.
 
     Args:
         path: the shot file.
         config: OCIO config that colour spaces are looked up in; None leaves them unchecked.
-        engines: ids of the engines that can be used here.
+        engines: ids of the engines that can be used; None: those that are here.
 
     Raises:
         MissingInputError: there is no such shot file.
         SettingsError: anything is wrong with it or with what it names; holds every problem.
     """
-    draft = draft_shot(path, engines=engines, knows_colour_space=_knows(config))
+    here = engine_ids() if engines is None else engines
+    draft = draft_shot(path, engines=here, knows_colour_space=_knows(config))
     return check_draft(draft).result()
 
 
@@ -48,14 +52,15 @@ def open_values(
     *,
     config: ColourConfig | None,
     folder: str | os.PathLike[str] = ".",
-    engines: Collection[str] = ENGINES,
+    engines: Collection[str] | None = None,
 ) -> Shot:
     """As `open_shot`, from values instead of a file.
 
     Raises:
         SettingsError: anything is wrong with them or with what they name; holds every problem.
     """
-    draft = shot_from_values(values, folder=folder, engines=engines, knows_colour_space=_knows(config))
+    here = engine_ids() if engines is None else engines
+    draft = shot_from_values(values, folder=folder, engines=here, knows_colour_space=_knows(config))
     return check_draft(draft).result()
 
 

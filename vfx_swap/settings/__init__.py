@@ -5,7 +5,7 @@ from __future__ import annotations
 from vfx_swap.settings.digest import file_sha256, settings_digest
 from vfx_swap.settings.later import LATER
 from vfx_swap.settings.load import Draft, draft_shot, load_shot, shot_from_values
-from vfx_swap.settings.shot import SHOT_SCHEMA, Cast, Grain, Light, Lighting, Matte, Shot, Write
+from vfx_swap.settings.shot import SHOT_SCHEMA, Cast, Grain, Light, Lighting, Matte, Network, Shot, Write
 
 __all__ = [
     "LATER",
@@ -16,6 +16,7 @@ __all__ = [
     "Light",
     "Lighting",
     "Matte",
+    "Network",
     "Shot",
     "Write",
     "draft_shot",

@@ -134,7 +134,6 @@ def _check_engine(engine: object, engines: Collection[str]) -> Iterator[Problem]
     if not isinstance(engine, str) or not engine or engine in engines:
         return
     close = get_close_matches(engine, list(engines), n=1)
-    mend = (
-        f"Did you mean {close[0]!r}?" if close else 'Use engine = "reprojection"; `vfx-swap models list` shows the rest'
-    )
+    near = f"Did you mean {close[0]!r}? " if close else ""
+    mend = f"{near}Engines here: {', '.join(engines)}. `vfx-swap models add FILE` brings more"
     yield Problem("engine", f"no model card {shorten(engine)} is installed here that can swap", mend)

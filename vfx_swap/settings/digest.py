@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vfx_swap.errors import InputError, MissingInputError
-from vfx_swap.settings.shot import Shot
+from vfx_swap.settings.shot import DEFAULT_ENGINE, Shot
 
 __all__ = ["file_sha256", "settings_digest"]
 
@@ -42,6 +42,8 @@ def settings_digest(shot: Shot, *, extra: Mapping[str, str] | None = None) -> st
     values["lighting"]["environment"] = None if environment is None else file_sha256(environment)
     values["matte"]["holdout"] = sorted(set(values["matte"]["holdout"]))
     values["write"]["layers"] = sorted(set(values["write"]["layers"]))
+    if shot.engine == DEFAULT_ENGINE:
+        del values["network"]
     values["extra"] = dict(extra or {})
     text = json.dumps(_plain_zeros(values), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

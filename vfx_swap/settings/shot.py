@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "DEFAULT_ENGINE",
     "NAME_PATTERN",
     "SHOT_SCHEMA",
     "Cast",
@@ -20,12 +21,15 @@ __all__ = [
     "Light",
     "Lighting",
     "Matte",
+    "Network",
     "Position",
     "Shot",
     "Table",
     "Write",
 ]
 
+DEFAULT_ENGINE = "reprojection"
+"""The engine that needs no weights."""
 SHOT_SCHEMA = "vfx_swap/shot.1"
 
 NAME_PATTERN = r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
@@ -123,6 +127,16 @@ class Matte(Table):
     alone."""
 
 
+class Network(Table):
+    """How engines that are networks work; the default engine has no use for it."""
+
+    pixel_boost: int = Field(default=1, ge=1, le=8)
+    """The crop is so many times the network's own size each way; the network runs the square of that for every face."""
+    parser: Text = "landmark-parser"
+    """What finds the face's regions, in which the network's answer is laid: id of a parser's card, such as `bisenet`;
+    `none`: an ellipse in the crop."""
+
+
 class Write(Table):
     """What is written beside RGB."""
 
@@ -147,7 +161,7 @@ class Shot(Table):
     """OCIO name of the plate's colour space; absent: from the file's header, else by kind of file."""
     missing: Literal["error", "hold", "black"] = "error"
     """A frame that is not on disk: refuse, hold the frame before, or take black."""
-    engine: Text = "reprojection"
+    engine: Text = DEFAULT_ENGINE
     """`reprojection`, or the id of a model card."""
     cast: Annotated[tuple[Cast, ...], Field(strict=False, min_length=1, max_length=256)]
     """Who is swapped, one `[[cast]]` each."""
@@ -157,5 +171,7 @@ class Shot(Table):
     """Grain on the face."""
     matte: Matte = Matte()
     """The edge of the face."""
+    network: Network = Network()
+    """How an engine that is a network works."""
     write: Write = Write()
     """What is written beside RGB."""

@@ -1,0 +1,80 @@
+"""The castings of a shot made ready: every cast track with its swapper and what that prepared of the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vfx_swap.errors import IdentityError
+from vfx_swap.geometry.shapes import neutral_shape
+from vfx_swap.pipeline.engines import Engine, face_at_rest
+from vfx_swap.pipeline.render_plan import CastTrack
+from vfx_swap.pipeline.shot_plate import ShotPlate
+from vfx_swap.pipeline.tracks_file import Tracks
+from vfx_swap.settings import Cast
+from vfx_swap.types import Identity
+
+__all__ = ["check_identities", "prepare_cast"]
+
+
+def check_identities(engine: Engine, identities: Mapping[str, Identity]) -> None:
+    """Refuse identities that an engine cannot put on anybody, before anything of the plate is read.
+
+    Args:
+        engine: of the shot.
+        identities: path -> identity.
+
+    Raises:
+        IdentityError: what the engine needs is not in a pack.
+    """
+    if engine.check is None:
+        return
+    for path, identity in identities.items():
+        try:
+            engine.check(identity)
+        except IdentityError as error:
+            mend = error.mend and error.mend.replace("NAME.identity", path)
+            raise IdentityError(error.what, where=path, mend=mend) from error
+
+
+def prepare_cast(
+    owners: Mapping[int, Cast], tracks: Tracks, identities: Mapping[str, Identity], engine: Engine, plate: ShotPlate
+) -> tuple[CastTrack, ...]:
+    """Every cast track with its swapper's preparation, in order of track ids.
+
+    Args:
+        owners: track id -> casting.
+        tracks: of the whole shot.
+        identities: path -> identity.
+        engine: of the shot.
+        plate: of the shot; read where a swapper is fitted to a track.
+    """
+    linear = plate.config.scene_linear_for(plate.colour_space)
+    swappers = {id(cast): engine.swapper_for(cast) for cast in owners.values()}
+    ready: dict[tuple[int, int], Any] = {}
+    cast_tracks = []
+    rest = face_at_rest() if any(cast.reshape > 0.0 for cast in owners.values()) else None
+    for track_id, cast in owners.items():
+        track, swapper, fitted = tracks.track(track_id), swappers[id(cast)], ""
+        performer = None
+        if rest is not None and cast.reshape > 0.0:
+            performer = neutral_shape([rest(face.points, face.expression) for face in track.faces.values()])
+        # Reshaping is of one performer; without it one preparation serves a crowd cast by `all`.
+        key = (id(cast), -1 if performer is None else track_id)
+        if key not in ready:
+            ready[key] = swapper.prepare(identities[cast.identity], colour_space=linear, performer=performer)
+        if engine.fit is not None:
+            swapper, fitted = engine.fit(swapper, track, plate)
+        cast_tracks.append(
+            CastTrack(
+                track=track,
+                swapper=swapper,
+                prepared=ready[key],
+                strength=cast.strength,
+                performer=performer,
+                identity_sha256=identities[cast.identity].sha256,
+                cuts=frozenset(tracks.cuts),
+                fitted=fitted,
+            )
+        )
+    return tuple(cast_tracks)
