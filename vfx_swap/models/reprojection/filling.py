@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.reprojection.atlas import Atlas
-from vfx_swap.models.reprojection.soft import blur, masked_blur, smoothstep
+from vfx_swap.models.reprojection.soft import blur, grow, masked_blur, smoothstep
 
-__all__ = ["filled_texture"]
+__all__ = ["filled_texture", "lips_apart", "under_the_nose"]
+
+OVERHANG, UNLIKE = 0.022, (0.15, 0.4)
+"""How far below its base a nose may hang in a photograph, as a fraction of the side, and the log luminance over or
+under the skin around between which it shows there."""
+SEAM = (0.008, 0.016)
+"""Distance from the line between the lips, as fractions of the side, between which they are drawn from further out."""
+LINE, LINE_DARKNESS = 0.0015, -1.6
+"""Half the width of that line, as a fraction of the side, and its log luminance under mean skin."""
 
 DETAIL_SCALE = 0.012
 """Scale, as a fraction of the side, of the detail that is reflected into what is filled."""
@@ -40,6 +50,56 @@ def filled_texture(relative: FloatArray, trust: FloatArray, atlas: Atlas) -> Flo
     made_up = (1.0 - np.clip(trust + use_mirror, 0.0, 1.0)) * (1.0 - eyes)
     detail = _reflected_detail(relative, trust * (1.0 - atlas.regions["guard"]), size)
     return np.asarray(filled * np.exp(detail * made_up)[..., None], dtype=np.float32)
+
+
+def under_the_nose(luminance: FloatArray, trust: FloatArray, atlas: Atlas) -> FloatArray:
+    """Log luminance (size, size) with skin right below the nose, where photographs show its tip and that tip's shadow.
+
+    A long nose hangs before the lip; on a performer with another it would be a bright rim and a dark spot.
+    """
+    size = atlas.size
+    nose = np.clip(2.0 * atlas.regions["nostrils"], 0.0, 1.0)
+    row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
+    base = float(atlas.loops["nostrils"][:, 1].max())
+    below = smoothstep(row, base - 0.03, base - 0.01) * (nose < 1.0)
+    near = blur(grow(nose, OVERHANG * size), 0.004 * size)
+    zone = np.asarray(
+        np.clip(near * below, 0.0, 1.0) * (1.0 - np.clip(3.0 * atlas.regions["lips"], 0.0, 1.0)), np.float32
+    )
+    around = np.asarray(trust * (1.0 - np.clip(2.0 * near, 0.0, 1.0)), dtype=np.float32)
+    around *= 1.0 - np.clip(3.0 * blur(atlas.regions["lips"], 0.004 * size), 0.0, 1.0)
+    skin = masked_blur(luminance[..., None], around, 0.015 * size)[..., 0]
+    unlike = smoothstep(np.abs(luminance - skin), *UNLIKE)
+    return np.asarray(luminance + zone * unlike * (skin - luminance), dtype=np.float32)
+
+
+def lips_apart(luminance: FloatArray, colour: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
+    """Log luminance (size, size) and colour (size, size, 3) with clean lips and a thin dark line between them.
+
+    Lips that were photographed shut have the shadow of their seam on both, which opens with the performer's mouth;
+    photographed open they have teeth there, which shut with it.
+    """
+    size = atlas.size
+    away = distance_transform_edt(~_line(atlas)).astype(np.float32) / np.float32(size)
+    lips = np.clip(1.5 * atlas.regions["lips"], 0.0, 1.0)
+    clean = np.asarray(lips * smoothstep(away, *SEAM), dtype=np.float32)
+    share = lips * (1.0 - smoothstep(away, *SEAM))
+    near, wide = (masked_blur(np.dstack([luminance, colour]), clean, sigma * size) for sigma in (0.01, 0.03))
+    known = np.clip(4.0 * blur(clean, 0.01 * size), 0.0, 1.0)[..., None]
+    lip = wide + known * (near - wide)
+    luminance = luminance + share * (lip[..., 0] - luminance)
+    colour = colour + share[..., None] * (lip[..., 1:] - colour)
+    line = 1.0 - smoothstep(away, LINE, 3.0 * LINE)
+    return np.asarray(luminance + line * (LINE_DARKNESS - luminance), dtype=np.float32), np.asarray(colour, np.float32)
+
+
+def _line(atlas: Atlas) -> NDArray[np.bool_]:
+    """(size, size) the line between the lips, from corner to corner: inside them there is hardly a texel."""
+    drawn = np.zeros((atlas.size, atlas.size), np.uint8)
+    corners = np.round(atlas.loops["mouth"] * np.float32(atlas.size) - np.float32(0.5)).astype(np.int32)
+    cv2.fillPoly(drawn, [corners], 1)
+    cv2.polylines(drawn, [corners], isClosed=True, color=1)
+    return np.asarray(drawn > 0)
 
 
 def _reflected_detail(relative: FloatArray, trust: FloatArray, size: int) -> FloatArray:

@@ -13,9 +13,9 @@ from vfx_swap.geometry.mesh import LOOPS
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.reprojection.eyes import IRISES
-from vfx_swap.models.reprojection.soft import blur
+from vfx_swap.models.reprojection.soft import blur, smoothstep
 
-__all__ = ["EYES", "eye_gain", "filled", "filled_corners", "opening"]
+__all__ = ["EYES", "LASHES", "eye_gain", "filled", "filled_corners", "opening", "shut_line"]
 
 EYES = ("eye_image_left", "eye_image_right")
 WHITE_FROM = 1.15
@@ -24,6 +24,19 @@ LEAST_WHITE = 0.0004
 """White, in squared face heights, under which a nearly closed eye says nothing of its light."""
 GAIN = (0.6, 1.5)
 """Bounds on what is put on: beyond, it is a lens, a lash or a closed lid that was measured."""
+
+LASHES = 0.35
+"""Luminance of the line between shut lids, over skin's."""
+
+
+def shut_line(in_eye: Array, lids: Array) -> Array:
+    """(k,) 1 where the mesh shows an eye between lids that are shut: a line of lashes, and no white of the eye.
+
+    Args:
+        in_eye: (k,) the region `eyes` of the atlas at a raster's pixels.
+        lids: (k,) the lids' opening there.
+    """
+    return smoothstep(in_eye - lids, 0.3, 0.5)
 
 
 def opening(

@@ -21,7 +21,7 @@ from vfx_swap.models.facemesh.expressions import LIDS, ExpressionShapes, remove_
 from vfx_swap.models.reprojection.eyes import IRISES
 from vfx_swap.models.reprojection.soft import smoothstep
 
-__all__ = ["Proportions", "at_rest", "compare_proportions", "reshaped_points", "shut_lids"]
+__all__ = ["Proportions", "at_rest", "compare_proportions", "reshaped_points", "shut_eyes", "shut_lids"]
 
 MOUTH = (0, 17, 61, 291)
 CORNERS = (61, 291)
@@ -121,6 +121,11 @@ def reshaped_points(points: FloatArray, proportions: Proportions | None, *, amou
     return placed.astype(np.float32)
 
 
+def shut_eyes(expression: FloatArray) -> dict[str, float]:
+    """Side -> 0 to 1, how far the landmarker says that the eye is shut; `expression` (52,) is its weights."""
+    return {side: float(smoothstep(np.float32(expression[index]), *BLINK)) for side, index in BLINKS.items()}
+
+
 def shut_lids(points: FloatArray, expression: FloatArray) -> FloatArray:
     """Landmarks (478, 3) with the lids together where the landmarker says that an eye is shut.
 
@@ -130,7 +135,7 @@ def shut_lids(points: FloatArray, expression: FloatArray) -> FloatArray:
         points: (478, 3).
         expression: (52,) the landmarker's weights.
     """
-    shut = {side: float(smoothstep(np.float32(expression[index]), *BLINK)) for side, index in BLINKS.items()}
+    shut = shut_eyes(expression)
     if not any(shut.values()):
         return points
     out = points.copy()

@@ -25,8 +25,15 @@ from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.carried import Worn, cast_shadows, finer_detail, highlights
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
 from vfx_swap.models.reprojection.makeup import kept_makeup
-from vfx_swap.models.reprojection.openings import EYES, eye_gain, opening
-from vfx_swap.models.reprojection.reshape import Proportions, at_rest, compare_proportions, reshaped_points, shut_lids
+from vfx_swap.models.reprojection.openings import EYES, LASHES, eye_gain, opening, shut_line
+from vfx_swap.models.reprojection.reshape import (
+    Proportions,
+    at_rest,
+    compare_proportions,
+    reshaped_points,
+    shut_eyes,
+    shut_lids,
+)
 from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, in_shade, sheen, spectacle_rims, thin_parts
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
@@ -189,6 +196,10 @@ class ReprojectionSwapper:
         at_light = atlas.lookup(uv)
         light = kernels.sample(on(seen.light), at_light)
         swapped = kernels.sample_pyramid(prepared.texture, read_at, footprint) * light
+        shut = max(shut_eyes(face.expression).values())
+        if shut > 0.0:
+            line = shut * shut_line(kernels.sample(on(atlas.regions["eyes"]), at_light), lids)[:, None]
+            swapped += line * (LASHES * light - swapped)
 
         if self.options.match_light:
             gain = eye_gain(clean, own, swapped, points, raster, height=height, kernels=kernels)

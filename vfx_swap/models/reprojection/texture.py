@@ -20,7 +20,7 @@ from vfx_swap.geometry.sample import sample
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas, make_atlas
-from vfx_swap.models.reprojection.filling import filled_texture
+from vfx_swap.models.reprojection.filling import filled_texture, lips_apart, under_the_nose
 from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, masked_blur, smoothstep
 from vfx_swap.types import Reference, SkinTexture
@@ -306,6 +306,7 @@ def _detail(
     luminance = np.where(
         luminance > HIGHLIGHT, HIGHLIGHT + 0.2 * np.tanh((luminance - HIGHLIGHT) / 0.2), luminance
     ).astype(np.float32)
+    luminance = under_the_nose(luminance, trust, atlas)
     fine = luminance - masked_blur(luminance[..., None], trust, 0.02 * size)[..., 0]
     bare = (trust > 0.9) & (atlas.regions["guard"] < 0.05)
     spread = 1.4826 * float(np.median(np.abs(fine[bare]))) if bare.any() else DETAIL_TARGET
@@ -331,7 +332,7 @@ def _detail(
     mixed = smooth + (sharp - smooth) * features
     bound = COLOUR_LIMIT + (FEATURE_COLOUR_LIMIT - COLOUR_LIMIT) * features
     middle = np.median(colour[bare], axis=0) if bare.any() else np.zeros(3, np.float32)
-    return luminance, np.asarray(bound * np.tanh((mixed - middle) / bound), dtype=np.float32)
+    return lips_apart(luminance, np.asarray(bound * np.tanh((mixed - middle) / bound), dtype=np.float32), atlas)
 
 
 def _without_strands(luminance: FloatArray, atlas: Atlas) -> FloatArray:
