@@ -46,6 +46,8 @@ class Seeing:
     same_person_below: float = 0.1
     not_faces: set[int] = field(default_factory=set)
     seen: list[ModelImage] = field(default_factory=list)
+    yaw_at: dict[int, float] = field(default_factory=dict)
+    """Left of a face -> degrees; others look ahead."""
 
     def detect(self, image: ModelImage, /) -> Sequence[Detection]:
         self.seen.append(image)
@@ -68,7 +70,9 @@ class Seeing:
         points[:, 2] = 10.0
         points[10, :2], points[152, :2] = ((left + right) / 2, top), ((left + right) / 2, bottom)
         expression = np.linspace(0, 1, 52, dtype=np.float32)
-        return Landmarks(points=points, expression=expression, pose=Pose(1.5, -2.25, 0.1), confidence=1.0)
+        return Landmarks(
+            points=points, expression=expression, pose=Pose(self.yaw_at.get(int(left), 1.5), -2.25, 0.1), confidence=1.0
+        )
 
     def embed(self, image: ModelImage, detection: Detection, /) -> Embedding:
         left, top, right, bottom = detection.box.astype(int)
@@ -261,6 +265,24 @@ def test_somebody_else_among_the_references_is_named(tmp_path: Path, build: Buil
         build(same[0], other, same[1])
     assert caught.value.where == str(other)
     build(*same)
+
+
+def test_a_view_from_the_side_may_lie_further_apart_and_is_told_of(
+    tmp_path: Path, build: Build, seeing: Seeing
+) -> None:
+    ahead = photograph(tmp_path / "ahead.png", (200, 150, 200))
+    # 0.13 from the other, over the bound of 0.1 for like angles.
+    side = photograph(tmp_path / "side.png", (150, 150, 200), colour=(220, 180, 183))
+    with pytest.raises(IdentityError, match="another person"):
+        build(ahead, side)
+    said: list[str] = []
+    seeing.yaw_at[150] = 45.0
+    assert len(build(ahead, side, warn=said.append).references) == 2
+    (told,) = [text for text in said if "same person" in text]
+    assert "side.png: turned by 44 degrees" in told
+    stranger = photograph(tmp_path / "stranger.png", (150, 150, 200), colour=(150, 250, 60))
+    with pytest.raises(IdentityError, match="another person"):
+        build(ahead, stranger)
 
 
 def test_references_that_cannot_be_used(tmp_path: Path, build: Build) -> None:

@@ -51,6 +51,9 @@ SOFT_FACE_PIXELS = 160
 """Faces less high get a warning: the result will look soft."""
 MARGIN_FACE_HEIGHTS = 0.8
 """What a crop shows around the face, for hair, ears and neck."""
+TURNED_DEGREES, TURNED_MARGIN = (20.0, 35.0), 0.15
+"""Degrees between two views over which their embeddings may lie further apart, and by how much: digital doubles lie up
+to 0.41 apart at like angles and up to 0.75 at 35 to 60 degrees (`people` of scripts/doubles, dlib's recogniser)."""
 _ALIKE = 0.8
 """A second face this near to the largest's height leaves open which one is meant."""
 _FOREHEAD, _CHIN = 10, 152
@@ -101,7 +104,7 @@ def build_identity(
     tell = warn if warn is not None else _ignore
     files = _check_references(references)
     seen = [_see(path, models=models, config=config, face=face, colour_space=colour_space, warn=tell) for path in files]
-    _check_same_person(seen, files, below=models.recogniser.same_person_below)
+    _check_same_person(seen, files, below=models.recogniser.same_person_below, warn=tell)
     cropped = tuple(item.reference for item in seen)
     vectors = np.stack([item.embedding.vector for item in seen])
     mean = Embedding(seen[0].embedding.recogniser, frozen(vectors.mean(axis=0, dtype=np.float64).astype(np.float32)))
@@ -249,20 +252,34 @@ def _crop(linear: FloatArray, points: FloatArray, *, face_height: float) -> tupl
     return frozen(cut.astype(np.float32)), frozen(placed.astype(np.float32))
 
 
-def _check_same_person(seen: Sequence[_Seen], files: Sequence[Path], *, below: float) -> None:
-    """Refuse references of which one shows somebody else: the one farthest from the others is named."""
-    if len(seen) < 2:
-        return
-    distances = np.zeros((len(seen), len(seen)))
+def _check_same_person(
+    seen: Sequence[_Seen], files: Sequence[Path], *, below: float, warn: Callable[[str], None]
+) -> None:
+    """Refuse references of which one shows somebody else: the one farthest from the others is named.
+
+    The recogniser sees one person from two sides less alike than from one, so views turned against each other may
+    lie further apart; such a pair is told of, since it is not certain.
+    """
+    apart, bounds = np.zeros((len(seen), len(seen))), np.full((len(seen), len(seen)), below)
     for one, other in itertools.combinations(range(len(seen)), 2):
-        distances[one, other] = distances[other, one] = seen[one].embedding.distance(seen[other].embedding)
-    if distances.max() < below:
+        pair = seen[one], seen[other]
+        turned = abs(pair[0].reference.pose.yaw_degrees - pair[1].reference.pose.yaw_degrees)
+        allowed = below + TURNED_MARGIN * float(np.interp(turned, TURNED_DEGREES, (0.0, 1.0)))
+        apart[one, other] = apart[other, one] = pair[0].embedding.distance(pair[1].embedding)
+        bounds[one, other] = bounds[other, one] = allowed
+        if below <= apart[one, other] < allowed:
+            warn(
+                f"{files[other]}: turned by {turned:.0f} degrees against {files[one]}, and {apart[one, other]:.2f} "
+                f"from it; one person is surely below {below:g}: see that both show the same person"
+            )
+    if not (apart >= bounds).any():
         return
-    odd = int(distances.sum(axis=1).argmax())
-    other = int(distances[odd].argmax())
+    excess = apart / bounds
+    odd = int(excess.sum(axis=1).argmax())
+    other = int(excess[odd].argmax())
     raise IdentityError(
-        f"shows another person than {files[other]}: distance {distances[odd, other]:.2f}, "
-        f"one person is below {below:g}",
+        f"shows another person than {files[other]}: distance {apart[odd, other]:.2f}, "
+        f"one person is below {bounds[odd, other]:.2g}",
         where=files[odd],
         mend="Leave out the photograph that shows somebody else",
     )
