@@ -14,7 +14,7 @@ from vfx_swap.models.reprojection.soft import blur, grow, masked_blur, smoothste
 
 __all__ = ["filled_texture", "lips_apart", "under_the_nose"]
 
-OVERHANG, UNLIKE = 0.022, (0.15, 0.4)
+OVERHANG, UNLIKE = 0.03, (0.15, 0.4)
 """How far below its base a nose may hang in a photograph, as a fraction of the side, and the log luminance over or
 under the skin around between which it shows there."""
 SEAM = (0.008, 0.016)
@@ -69,7 +69,9 @@ def under_the_nose(luminance: FloatArray, trust: FloatArray, atlas: Atlas) -> Fl
     around = np.asarray(trust * (1.0 - np.clip(2.0 * near, 0.0, 1.0)), dtype=np.float32)
     around *= 1.0 - np.clip(3.0 * blur(atlas.regions["lips"], 0.004 * size), 0.0, 1.0)
     skin = masked_blur(luminance[..., None], around, 0.015 * size)[..., 0]
-    unlike = smoothstep(np.abs(luminance - skin), *UNLIKE)
+    # Whole spots and rims go: half of one leaves its outline.
+    unlike = smoothstep(np.abs(luminance - skin), *UNLIKE) * (zone > 0.0)
+    unlike = np.clip(2.0 * blur(grow(np.asarray(unlike, np.float32), 0.01 * size), 0.006 * size), 0.0, 1.0)
     return np.asarray(luminance + zone * unlike * (skin - luminance), dtype=np.float32)
 
 
