@@ -17,6 +17,7 @@ from vfx_swap.cli.models import models_app
 from vfx_swap.cli.parse import parse
 from vfx_swap.cli.render import render
 from vfx_swap.cli.session import STOPPED_EXIT, report_error
+from vfx_swap.cli.simswap import simswap
 from vfx_swap.cli.swap import swap
 from vfx_swap.cli.track import track
 from vfx_swap.errors import UsageError
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.add_typer(identity_app, name="identity")
 app.command("swap")(swap)
+app.command("simswap", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(simswap)
 app.command("track")(track)
 app.command("parse")(parse)
 app.command("render")(render)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from vfx_swap.cli.compare import COMPARE, run_comparison
+from vfx_swap.cli.compat import run_compat
 from vfx_swap.cli.rendering import RESUME, run_shot
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, MissingFrames, running
 from vfx_swap.errors import UsageError
+from vfx_swap.settings.shot import DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    from vfx_swap.cli.console import Console
 
 __all__ = ["swap"]
 
@@ -29,8 +36,18 @@ def swap(
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Swap every face, not the largest only.")] = False,
     frames: Annotated[str, typer.Option(metavar="RANGE", help="Such as 1001-1024 or 1-100x2; absent: all.")] = "",
     engine: Annotated[
-        str, typer.Option(metavar="E", help="The swapper: reprojection, or a card's id.")
-    ] = "reprojection",
+        str | None,
+        typer.Option(metavar="E", help="The swapper: reprojection, a card's id; compare lays all side by side."),
+    ] = None,
+    pixel_boost: Annotated[
+        int | None, typer.Option(min=1, max=8, metavar="N", help="N times the network's own size each way.")
+    ] = None,
+    parser: Annotated[
+        str | None, typer.Option(metavar="CARD", help="What finds a network's matte; none: an ellipse.")
+    ] = None,
+    compat: Annotated[
+        Literal["simswap"] | None, typer.Option(help="simswap: the picture that SimSwap itself would write.")
+    ] = None,
     strength: Annotated[float | None, typer.Option(metavar="0..1", help="How much of the swap shows.")] = None,
     reshape: Annotated[
         float | None, typer.Option(metavar="0..1", help="Pull toward the identity's proportions.")
@@ -51,30 +68,62 @@ def swap(
     Frames already written from the same inputs are skipped, so the same command goes on where it stopped.
     """
     with running(json=json, debug=debug, resume=RESUME) as console:
-        from vfx_swap.colour.ocio import load_config
-        from vfx_swap.io.paths import FramePattern
-        from vfx_swap.pipeline.validate import open_values
+        typed: dict[str, Any] = {
+            "plate": plate, "out": out, "who": _cast(identity, cast or [], all_faces=all_faces), "engine": engine,
+            "parser": parser, "frames": frames, "missing": missing,
+        }  # fmt: skip
+        finer = _given(
+            strength=strength, reshape=reshape, colour_space=colour_space, layer=layer, pixel_boost=pixel_boost
+        )
+        if compat is not None:
+            _refuse_in_compat(finer)
+            run_compat(console, device=device, **typed)
+        else:
+            _render(console, typed, finer, overwrite=overwrite, device=device)
 
-        who = _cast(identity, cast or [], all_faces=all_faces)
-        values: dict[str, Any] = {
-            "name": _file_name(FramePattern.parse(out).name),
-            "plate": plate,
-            "output": out,
-            "frames": frames,
-            "missing": missing,
-            "engine": engine,
-            "cast": [{**one, **_given(strength=strength, reshape=reshape)} for one in who],
-            "write": {"layers": list(layer or [])},
-            **_given(colour_space=colour_space),
-        }
-        shot = open_values(values, config=load_config())
-        run_shot(console, shot, frames=None, overwrite=overwrite, device=device)
+
+def _render(
+    console: Console, typed: Mapping[str, Any], finer: Mapping[str, Any], *, overwrite: bool, device: str
+) -> None:
+    from vfx_swap.colour.ocio import load_config
+    from vfx_swap.io.paths import FramePattern
+    from vfx_swap.pipeline.validate import open_values
+
+    how = {key: finer[key] for key in ("strength", "reshape") if key in finer}
+    values: dict[str, Any] = {
+        "name": _file_name(FramePattern.parse(typed["out"]).name),
+        "plate": typed["plate"],
+        "output": typed["out"],
+        "frames": typed["frames"],
+        "missing": typed["missing"],
+        "engine": typed["engine"] or DEFAULT_ENGINE,
+        "cast": [{**one, **how} for one in typed["who"]],
+        "write": {"layers": list(finer.get("layer", []))},
+        "network": _given(pixel_boost=finer.get("pixel_boost"), parser=typed["parser"]),
+        **_given(colour_space=finer.get("colour_space")),
+    }
+    if typed["engine"] == COMPARE:
+        run_comparison(console, values, device=device)
+        return
+    run_shot(console, open_values(values, config=load_config()), frames=None, overwrite=overwrite, device=device)
 
 
 def _file_name(text: str) -> str:
     """A name fit for the files beside the frames: what shots may not be called becomes `_`."""
     plain = "".join("_" if ord(sign) < 32 or sign in "\\\x7f" else sign for sign in text)[:MAX_NAME]
     return f"_{plain[1:]}" if plain.startswith(".") else plain
+
+
+def _refuse_in_compat(finer: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        UsageError: something is asked for that SimSwap's own pipeline does not know.
+    """
+    asked = [f"--{name.replace('_', '-')}" for name in finer]
+    if asked:
+        raise UsageError(
+            f"{', '.join(asked)} and --compat exclude each other", mend="SimSwap knows nothing of it: leave one out"
+        )
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from vfx_swap.pipeline.regions import with_regions
 from vfx_swap.pipeline.render_frames import FrameOutcome, is_current_movie, remove_stale, render_frames
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_plan import CastTrack, RenderPlan, SwapFrame
-from vfx_swap.pipeline.shot_cast import check_identities, prepare_cast
+from vfx_swap.pipeline.shot_cast import checked, prepare_cast
 from vfx_swap.pipeline.shot_plate import ShotPlate, open_shot_plate
 from vfx_swap.pipeline.shot_tracks import (
     AnalysePlate,
@@ -139,8 +139,7 @@ def render_shot(
     """
     identities = _consenting_identities(shot, today=today)
     config = tools.load_config()
-    engine = tools.open_engine(shot, config=config, kernels=tools.open_kernels(device))
-    check_identities(engine, identities)
+    engine = checked(tools.open_engine(shot, config=config, kernels=tools.open_kernels(device)), identities)
     plate = open_shot_plate(
         shot.plate,
         frames=shot.frames,

@@ -14,11 +14,11 @@ from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Cast
 from vfx_swap.types import Identity
 
-__all__ = ["check_identities", "prepare_cast"]
+__all__ = ["checked", "prepare_cast"]
 
 
-def check_identities(engine: Engine, identities: Mapping[str, Identity]) -> None:
-    """Refuse identities that an engine cannot put on anybody, before anything of the plate is read.
+def checked(engine: Engine, identities: Mapping[str, Identity]) -> Engine:
+    """The engine; refuses identities that it cannot put on anybody, before anything of the plate is read.
 
     Args:
         engine: of the shot.
@@ -27,14 +27,14 @@ def check_identities(engine: Engine, identities: Mapping[str, Identity]) -> None
     Raises:
         IdentityError: what the engine needs is not in a pack.
     """
-    if engine.check is None:
-        return
     for path, identity in identities.items():
         try:
-            engine.check(identity)
+            if engine.check is not None:
+                engine.check(identity)
         except IdentityError as error:
             mend = error.mend and error.mend.replace("NAME.identity", path)
             raise IdentityError(error.what, where=path, mend=mend) from error
+    return engine
 
 
 def prepare_cast(

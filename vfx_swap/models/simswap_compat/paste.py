@@ -36,7 +36,7 @@ def compat_frame(
     frame: np.ndarray,
     faces: Sequence[np.ndarray],
     *,
-    generator: Generator,
+    generator: Generator | Sequence[Generator],
     parser: Labeller | None = None,
     size: int = 224,
     mode: AlignMode = "None",
@@ -46,7 +46,7 @@ def compat_frame(
     Args:
         frame: (h, w, 3) uint8 BGR.
         faces: five points each, (5, 2) frame pixels; later faces lie over earlier ones.
-        generator: with the identity in it.
+        generator: with the identity in it; or one for each face.
         parser: finds the regions (`--use_mask`); None: all of the crop is replaced.
         size: of the crop, 224 or 512.
         mode: of alignment; SimSwap uses `ffhq` with 512.
@@ -55,10 +55,11 @@ def compat_frame(
         NoFaceError: the points of a face fall together.
     """
     out = frame.astype(np.float64)
-    for points in faces:
+    generators = [generator] * len(faces) if callable(generator) else generator
+    for points, paints in zip(faces, generators, strict=True):
         matrix = align(points, size=size, mode=mode).matrix
         crop = crop_bgr(frame, matrix, size=size)
-        swapped = generator(_rgb_planes(crop))[::-1].transpose(1, 2, 0)
+        swapped = paints(_rgb_planes(crop))[::-1].transpose(1, 2, 0)
         mask = None if parser is None else crop_mask(parser(parser_input(crop)), size=size)
         if mask is not None:
             under = _rgb_planes(crop)[::-1].transpose(1, 2, 0)
