@@ -8,7 +8,7 @@ import pytest
 from tests.models.faces import Sitter
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas
-from vfx_swap.models.reprojection.texture import build_texture, frontal_reference
+from vfx_swap.models.reprojection.texture import _matt, build_texture, frontal_reference
 from vfx_swap.types import Pose, Reference, SkinTexture
 
 SIZE = 256
@@ -180,3 +180,13 @@ def test_brows_are_covered_whole_where_hair_hangs_beside_them(
     # Skin, not hair, beside it.
     beside = slice(int(0.3 * SIZE), int(0.34 * SIZE)), slice(int(0.12 * SIZE), int(0.16 * SIZE))
     assert texture.rgb[beside].mean() > 0.6
+
+
+def test_a_reflection_on_skin_that_shines_is_taken_off() -> None:
+    shade = np.tile(np.array([0.3, 0.18, 0.12], np.float32), (3, 1))
+    # Mean skin, skin with a white reflection on it, and a pale patch that is no brighter than skin.
+    shown = np.stack([shade[0], shade[0] + 0.3, np.full(3, 0.2)]).astype(np.float32)
+    matt = _matt(shown, shade)
+    np.testing.assert_allclose(matt[0], shown[0], rtol=1e-6)
+    np.testing.assert_allclose(matt[1], shade[0], rtol=1e-4)
+    np.testing.assert_allclose(matt[2], shown[2], rtol=1e-6)

@@ -57,6 +57,8 @@ HAIR_SIDE = 0.01
 """How far hair darkens the skin beside it, as a fraction of the side."""
 BARE = (0.1, 0.3)
 """Share of skin around a feature between which nothing lies before it."""
+SHINES, SHINE_SHARE = (0.3, 0.6), 1.0
+"""Log luminance over mean skin between which a pale texel is taken for a reflection, and how much of it is taken off."""
 STRAND_WIDTH = 0.014
 """Width of the widest single strand of a fringe, as a fraction of the side."""
 SIDES = (0.35, 0.6)
@@ -301,7 +303,7 @@ def _detail(
     channels hold grading and compression, not skin.
     """
     size = atlas.size
-    luminance = atlas.picture(np.log(np.clip(np.maximum(shown, 1e-4).sum(1) / fit.shade.sum(1), 0.02, 8.0)))
+    luminance = atlas.picture(np.log(np.clip(_matt(shown, fit.shade).sum(1) / fit.shade.sum(1), 0.02, 8.0)))
     luminance = _without_strands(luminance, atlas)
     luminance = np.where(
         luminance > HIGHLIGHT, HIGHLIGHT + 0.2 * np.tanh((luminance - HIGHLIGHT) / 0.2), luminance
@@ -333,6 +335,23 @@ def _detail(
     bound = COLOUR_LIMIT + (FEATURE_COLOUR_LIMIT - COLOUR_LIMIT) * features
     middle = np.median(colour[bare], axis=0) if bare.any() else np.zeros(3, np.float32)
     return lips_apart(luminance, np.asarray(bound * np.tanh((mixed - middle) / bound), dtype=np.float32), atlas)
+
+
+def _matt(shown: FloatArray, shade: FloatArray) -> FloatArray:
+    """(k, 3) a photograph's texels without the lamp's reflection on skin that shines.
+
+    Skin's own colour is its shade's, a reflection's is white: the two shares that come nearest to a texel's three
+    channels (least squares), and the second taken off where both add (dichromatic model, Shafer 1985).
+    """
+    clean = np.maximum(shown, 1e-4)
+    skin = shade / shade.sum(axis=1, keepdims=True)
+    white = np.float32(1.0 / 3.0)
+    ss, sw, ww = (skin * skin).sum(1), (skin * white).sum(1), np.float32(3.0) * white * white
+    cs, cw = (clean * skin).sum(1), (clean * white).sum(1)
+    determinant = np.maximum(ss * ww - sw * sw, 1e-6)
+    reflected = np.maximum((ss * cw - sw * cs) / determinant, 0.0)
+    bright = smoothstep(np.log(clean.sum(1) / shade.sum(1)), *SHINES)
+    return np.asarray(np.maximum(clean - (SHINE_SHARE * bright * reflected)[:, None] * white, 0.2 * clean), np.float32)
 
 
 def _without_strands(luminance: FloatArray, atlas: Atlas) -> FloatArray:
