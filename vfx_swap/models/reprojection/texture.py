@@ -58,7 +58,7 @@ HAIR_SIDE = 0.01
 BARE = (0.1, 0.3)
 """Share of skin around a feature between which nothing lies before it."""
 SHINES, SHINE_SHARE = (0.3, 0.6), 1.0
-"""Log luminance over mean skin between which a pale texel is taken for a reflection, and how much of it is taken off."""
+"""Log luminance over mean skin between which a pale texel is a reflection, and how much of that is taken off."""
 STRAND_WIDTH = 0.014
 """Width of the widest single strand of a fringe, as a fraction of the side."""
 SIDES = (0.35, 0.6)
