@@ -9,9 +9,11 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from tests.pipeline.brought import bring, elsewhere, lead, render, shot_of
+from tests.pipeline.brought import SHIPPED, bring, elsewhere, lead, render, shot_of
 from vfx_swap.colour.ocio import load_config
 from vfx_swap.errors import DeviceError, IdentityError, ModelMismatchError, SettingsError, UsageError
+from vfx_swap.models.cards import Card
+from vfx_swap.models.onnx_swap.network import swap_of
 from vfx_swap.pipeline.embeddings import vectors_here, with_vectors
 from vfx_swap.pipeline.engines import engine_ids, open_engine
 from vfx_swap.pipeline.identity_file import load_identity, save_identity
@@ -201,3 +203,24 @@ def test_a_network_that_takes_the_identity_s_picture_needs_nothing_in_the_pack(t
     before, _ = pixels(tmp_path / "plates" / "plate.0001.exr")
     after, matte = pixels(tmp_path / "out" / "swap.0001.exr")
     assert np.abs(after - before)[matte > 0.9].mean() > 0.02
+
+
+SWAPPERS = [card for card in SHIPPED if card.is_family and card.task == "swap" and card.match[0].network is None]
+
+
+@pytest.mark.parametrize("card", SWAPPERS, ids=lambda card: card.id)
+def test_every_family_of_graphs_swaps_a_shot(card: Card, tmp_path: Path, home: Path) -> None:
+    """From the file to the frame: brought, its recogniser and converter brought, the pack brought up to date."""
+    spec = swap_of(card)
+    needs = [one for one in (spec.recogniser, spec.recogniser_added, spec.converter) if one is not None]
+    bring(home, card.id, *needs)
+    path = Path(lead(tmp_path / "lead.identity"))
+    made, added = with_vectors(load_identity(path), config=load_config(), vectors=vectors_here())
+    save_identity(made, path)
+    assert bool(added) == (spec.source == "embedding")
+    shot = shot_of(tmp_path, engine=card.id, identity=str(path))
+    assert render(shot, frames=[2]).rendered == (2,)
+    before, _ = pixels(tmp_path / "plates" / "plate.0002.exr")
+    after, matte = pixels(tmp_path / "out" / "swap.0002.exr")
+    assert before[matte == 0].tobytes() == after[matte == 0].tobytes()
+    assert np.abs(after - before)[matte > 0].mean() > 0.005
