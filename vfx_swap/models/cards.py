@@ -243,6 +243,8 @@ class Card(_Table):
     origin: str
     paper: str | None = None
     notes: str = ""
+    half: bool = False
+    """True: on a GPU a torch network works in float16, and rounds accordingly; on a CPU it never does."""
     file: Annotated[tuple[CardFile, ...], Field(strict=False)] = ()
     graph: GraphSpec = GraphSpec()
     picture: PictureSpec = PictureSpec()

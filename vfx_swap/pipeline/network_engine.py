@@ -174,7 +174,7 @@ def _mend(card: Card, registry: Registry) -> str:
 
 def _conventions(card: Card) -> str:
     """SHA-256 of all on a card that decides a picture: users may edit theirs."""
-    kept = {"architecture", "picture", "output", "swap", "weights", "roles"}
+    kept = {"architecture", "picture", "output", "swap", "weights", "roles", "half"}
     return hashlib.sha256(card.model_dump_json(include=kept).encode()).hexdigest()
 
 

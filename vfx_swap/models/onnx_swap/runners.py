@@ -89,8 +89,9 @@ class TorchRunner:
 
     most: int | None = None
 
-    def __init__(self, *, network: Any, inputs: Sequence[str], output: str, device: Any) -> None:
-        self._network = network
+    def __init__(self, *, network: Any, inputs: Sequence[str], output: str, device: Any, half: bool = False) -> None:
+        self._network = network.half() if half else network
+        self._half = half
         self._inputs = tuple(inputs)
         self._output = output
         self._device = device
@@ -104,7 +105,9 @@ class TorchRunner:
         """Role -> tensor. Of several outputs the first."""
         import torch
 
-        tensors = [torch.from_numpy(np.array(inputs[role], dtype=np.float32)).to(self._device) for role in self._inputs]
+        kind = torch.float16 if self._half else torch.float32
+        fed = [torch.from_numpy(np.array(inputs[role], dtype=np.float32)) for role in self._inputs]
+        tensors = [one.to(self._device, kind) for one in fed]
         with torch.inference_mode():
             answer = self._network(*tensors)
         first = answer[0] if isinstance(answer, tuple | list) else answer
@@ -142,7 +145,8 @@ def open_torch_network(
     device = open_torch(device_index(options.device))
     network = build_network(card.weights.network)
     load_weights(network, read_safetensors(files["network"]).tensors, where=files["network"])
-    return TorchRunner(network=network.to(device).eval(), inputs=inputs, output=output, device=device)
+    half = card.half and device.type == "cuda"
+    return TorchRunner(network=network.to(device).eval(), inputs=inputs, output=output, device=device, half=half)
 
 
 def run_batch(runner: Runner, inputs: Mapping[str, Tensor], *, where: object = None) -> dict[str, Tensor]:
