@@ -11,7 +11,8 @@ import pytest
 
 from tests.models import faces
 from tests.models.onnx_swap.test_torch_networks import brought, small
-from tests.pipeline.brought import lead, render, shot_of
+from tests.pipeline.brought import followed, lead, render, shot_of
+from tests.pipeline.shot_fakes import no_models
 from tests.pipeline.test_network_engine import pixels
 from vfx_swap.cli.app import run
 from vfx_swap.colour.ocio import load_config
@@ -22,6 +23,7 @@ from vfx_swap.pipeline.embeddings import vectors_here, with_vectors
 from vfx_swap.pipeline.engines import engine_ids, open_engine
 from vfx_swap.pipeline.identity_file import load_identity, save_identity
 from vfx_swap.pipeline.shot_plate import open_shot_plate
+from vfx_swap.settings import Network
 from vfx_swap.types import Embedding, Face, Track
 
 pytestmark = pytest.mark.torch
@@ -172,3 +174,93 @@ def test_a_card_s_half_is_of_gpus_alone_and_part_of_the_digest(tmp_path: Path, h
     assert dict(open_engine(shot, config=load_config()).digests) != plain
     assert render(shot, frames=[1]).rendered == (1,)
     assert np.array_equal(pixels(tmp_path / "out" / "swap.0001.exr")[0], before)
+
+
+def test_on_a_device_s_arrays_the_picture_is_the_same_but_for_rounding(tmp_path: Path, home: Path) -> None:
+    """The way that frames go on a GPU, on torch's CPU: crops come as tensors, and go back as tensors."""
+    from vfx_swap.models.torch_kernels.kernels import torch_kernels
+    from vfx_swap.pipeline.shot import Tools
+
+    brought(home, "gen224", convention="official")
+    brought(home, "arcface")
+    shot = shot_of(tmp_path, engine="simswap-224", identity=up_to_date(Path(lead(tmp_path / "lead.identity"))))
+    render(shot, frames=[1])
+    plain, matte = pixels(tmp_path / "out" / "swap.0001.exr")
+    tools = Tools(
+        load_models=no_models,
+        model_digests=lambda: {"fake": "1"},
+        analyse=followed,
+        open_kernels=lambda _: torch_kernels(None),
+    )
+    assert render(shot, frames=[1], tools=tools).rendered == (1,)
+    there, matte_there = pixels(tmp_path / "out" / "swap.0001.exr")
+    assert np.array_equal(matte > 0, matte_there > 0)
+    # Half floats: a step is a thousandth of the value.
+    close = np.abs(there - plain) <= 0.004 + 0.01 * np.abs(plain)
+    assert close.mean() > 0.9999
+
+
+def test_a_parser_that_is_brought_makes_the_matte_and_simswap_s_mask(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cv2
+
+    from tests.models.bring.torch_files import write_zip
+    from tests.models.networks.reduced import REDUCED
+    from tests.models.onnx_swap.test_torch_networks import numbers
+    from tests.models.portraits import astronaut
+    from tests.pipeline.brought import SHIPPED
+    from vfx_swap.models.bisenet import parser as bisenet
+    from vfx_swap.models.bring.add import add_models
+
+    def narrow(name: str, *, seed: int | None = 0) -> Any:
+        if name != "bisenet":
+            return small(name, seed=seed)
+        import torch
+
+        torch.manual_seed(3)
+        return REDUCED["bisenet"]().eval()
+
+    monkeypatch.setattr(networks, "build_network", narrow)
+    monkeypatch.setattr(bisenet, "build_network", narrow)
+    brought(home, "gen224", convention="official")
+    brought(home, "arcface")
+    keys = {key: tuple(value.shape) for key, value in narrow("bisenet").state_dict().items()}
+    path = write_zip(tmp_path / "79999_iter.pth", numbers(narrow("bisenet")))
+    list(add_models(path, folder=home, cards=SHIPPED, accept=lambda _: True, networks={"bisenet": keys}))
+    pack = up_to_date(Path(lead(tmp_path / "lead.identity")))
+    shot = shot_of(tmp_path, engine="simswap-224", identity=pack, network=Network(parser="bisenet"))
+    digests = open_engine(shot, config=load_config()).digests
+    assert "bisenet/bisenet.safetensors" in digests
+    assert render(shot, frames=[1]).rendered == (1,)
+    picture = tmp_path / "collins.png"
+    cv2.imwrite(str(picture), np.round(255.0 * astronaut()[:320, 60:380, ::-1]).astype(np.uint8))
+    typed = ["swap", "--plate", str(picture), "--identity", pack, "--compat", "simswap"]
+    assert run([*typed, "--out", str(tmp_path / "box.png")]) == 0
+    assert run([*typed, "--parser", "bisenet", "--out", str(tmp_path / "mask.png")]) == 0
+    box, mask = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("box", "mask"))
+    assert box is not None
+    assert mask is not None
+    assert (box != mask).any()
+
+
+def test_pixel_boost_and_parser_as_they_are_typed(tmp_path: Path, home: Path) -> None:
+    import cv2
+
+    from tests.models.portraits import astronaut
+
+    brought(home, "gen224", convention="official")
+    brought(home, "arcface")
+    pack = up_to_date(Path(lead(tmp_path / "lead.identity")))
+    picture = tmp_path / "collins.png"
+    cv2.imwrite(str(picture), np.round(255.0 * astronaut()[:320, 60:380, ::-1]).astype(np.uint8))
+    typed = ["swap", "--plate", str(picture), "--identity", pack, "--engine", "simswap-224"]
+    out = str(tmp_path / "out.png")
+    seen = []
+    for more in ([], ["--pixel-boost", "2"], ["--pixel-boost", "2", "--parser", "none"]):
+        assert run([*typed, *more, "--out", out]) == 0
+        seen.append(cv2.imread(out))
+    assert (seen[0] != seen[1]).any()
+    assert (seen[1] != seen[2]).any()
+    assert run([*typed, "--parser", "no-such", "--out", out]) == 2
+    assert run([*typed, "--pixel-boost", "9", "--out", out]) == 2
