@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.pipeline.shot_fakes import digests_of, fake_analyse, make_identity, make_shot, tools
+from tests.pipeline.shot_fakes import SHOT_FILE, digests_of, fake_analyse, make_identity, make_shot, tools
 from vfx_swap import __version__
 from vfx_swap.cli.app import app, run
 from vfx_swap.pipeline import shot as shot_module
@@ -32,16 +32,6 @@ COMMANDS = [
     ["models", "export"],
     ["doctor"],
 ]
-
-SHOT_FILE = """
-schema = "vfx_swap/shot.1"
-name = "sh010"
-plate = "plates/plate.####.exr"
-output = "out/swap.####.exr"
-[[cast]]
-position = "largest"
-identity = "who.identity"
-"""
 
 
 @pytest.fixture

@@ -11,22 +11,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.pipeline.shot_fakes import make_shot, rows_of, tools
+from tests.pipeline.shot_fakes import SHOT_FILE, make_shot, rows_of, tools
 from vfx_swap.cli.app import app
 from vfx_swap.errors import DeviceError
 from vfx_swap.models.devices import open_kernels
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.pipeline import shot as shot_module
-
-SHOT_FILE = """
-schema = "vfx_swap/shot.1"
-name = "sh010"
-plate = "plates/plate.####.exr"
-output = "out/swap.####.exr"
-[[cast]]
-position = "largest"
-identity = "who.identity"
-"""
 
 
 @pytest.fixture(params=["render", "swap"])

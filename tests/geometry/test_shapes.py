@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from vfx_swap.geometry.shapes import fit_shape, neutral_shape
+from vfx_swap.geometry.shapes import fit_shape, neutral_shape, share_inside
 
 angles = st.floats(-180.0, 180.0)
 
@@ -102,3 +102,9 @@ def test_neutral_shape_of_one_frame_is_that_frame() -> None:
     assert np.allclose(neutral_shape([face]), face, atol=1e-4)
     # It is laid where the first frame has it.
     assert np.allclose(neutral_shape([face, face * 2.0 + 50.0]), face, atol=1e-3)
+
+
+def test_points_on_the_outermost_pixels_count_and_those_beyond_do_not() -> None:
+    points = np.array([[0.0, 0.0], [9.0, 4.0], [9.01, 2.0], [3.0, -0.01]], np.float32)
+    assert share_inside(points, width=10, height=5) == 0.5
+    assert share_inside(np.c_[points, np.zeros(4)].astype(np.float32), width=11, height=5) == 0.75

@@ -28,6 +28,16 @@ TODAY = date(2026, 6, 1)
 WIDTH, HEIGHT = 64, 48
 ALL = (1, 2, 3, 4, 5, 6)
 """Frames of `make_shot`."""
+SHOT_FILE = """
+schema = "vfx_swap/shot.1"
+name = "sh010"
+plate = "plates/plate.####.exr"
+output = "out/swap.####.exr"
+[[cast]]
+position = "largest"
+identity = "who.identity"
+"""
+"""What `make_shot` makes, as a shot file in that folder."""
 EMBEDDING = Embedding("fake", np.ones(4, np.float32))
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
 
-__all__ = ["Similarity", "fit_shape", "neutral_shape"]
+__all__ = ["Similarity", "fit_shape", "neutral_shape", "share_inside"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +66,8 @@ def neutral_shape(shapes: Sequence[FloatArray]) -> FloatArray:
         laid = [fit_shape(shape, base, weights).place(np.asarray(shape, np.float64)) for shape in shapes]
         base = np.median(np.stack(laid), axis=0)
     return base.astype(np.float32)
+
+
+def share_inside(points: NDArray[np.floating], *, width: int, height: int) -> float:
+    """0 to 1, the share of points (n, 2 or 3), pixels, that lie between the outermost pixels' centres."""
+    return float(((points[:, :2] >= 0.0) & (points[:, :2] <= (width - 1, height - 1))).all(axis=1).mean())

@@ -18,6 +18,7 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure
+from vfx_swap.geometry.shapes import share_inside
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light, learn, left_over, steady
 from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
@@ -153,7 +154,7 @@ def _gather(
         side = WIDE * max(4.0, float((high - low).max()))
         rgb, back = cut_upright(image.rgb, centre=(low + high) / 2, side=side, roll_degrees=0.0, size=FINE)
         into = _inverse(back)
-        inside = ((points[:, :2] >= 0.0) & (points[:, :2] < image.rgb.shape[1::-1])).all(axis=1).mean()
+        inside = share_inside(points, width=image.rgb.shape[1], height=image.rgb.shape[0])
         found = () if hands is None or inside < WHOLE else hands_near(image, points, finder=hands)
         back[:, 2] += origin[:2]
         pieces.add(track_id, face, time, rgb, back, [moved_hand(hand, into) for hand in found])

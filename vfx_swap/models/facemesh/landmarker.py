@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.geometry.shapes import share_inside
 from vfx_swap.models.cards import Card
 from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
 from vfx_swap.models.facemesh.confidence import apart, confidence_of, sharpness
@@ -104,7 +105,7 @@ class FaceMeshLandmarker:
             score=detection.score,
             first_apart=apart(second.points, first.points),
             mirror_apart=np.inf if third is None else apart(second.points, third.points),
-            inside=_share_inside(second.points, rgb),
+            inside=share_inside(second.points, width=rgb.shape[1], height=rgb.shape[0]),
             sharp=sharpness(rgb, points=second.points, roll_degrees=place.roll_degrees),
         )
         views = [second] if third is None else [second, third]
@@ -190,12 +191,6 @@ def _place_of(points: Matrix) -> _Place:
     low, high = upright.min(axis=0), upright.max(axis=0)
     side = MARGIN * max(4.0, float(np.max(high - low)))
     return _Place(centre=(low + high) / 2 @ turn, side=side, roll_degrees=roll)
-
-
-def _share_inside(points: Matrix, rgb: FloatArray) -> float:
-    """Share of the landmarks that lie in the picture."""
-    last = np.array([rgb.shape[1] - 1, rgb.shape[0] - 1])
-    return float(((points[:, :2] >= 0) & (points[:, :2] <= last)).all(axis=1).mean())
 
 
 def _is_here(points: Matrix, *, centre: NDArray[np.floating], size: float) -> bool:
