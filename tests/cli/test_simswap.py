@@ -179,6 +179,8 @@ def test_one_image_is_the_generator_s_answer_to_an_aligned_crop(tmp_path: Path) 
     got = read(tmp_path / "O" / "result.jpg").astype(float)
     assert np.abs(got - wanted).mean() < 4.0  # JPEG
     assert np.abs(wanted - smooth[1]).mean() > 20.0
+    (row,) = json.loads(Path("O/result.render.json").read_text())["rows"]
+    assert row["metrics"]["consent"].startswith("consent-")
 
 
 def test_nobody_goes_in_without_consent(portrait: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -260,7 +260,24 @@ def test_pixel_boost_and_parser_as_they_are_typed(tmp_path: Path, home: Path) ->
     for more in ([], ["--pixel-boost", "2"], ["--pixel-boost", "2", "--parser", "none"]):
         assert run([*typed, *more, "--out", out]) == 0
         seen.append(cv2.imread(out))
-    assert (seen[0] != seen[1]).any()
-    assert (seen[1] != seen[2]).any()
+    assert not np.array_equal(np.asarray(seen[0]), np.asarray(seen[1]))
+    assert not np.array_equal(np.asarray(seen[1]), np.asarray(seen[2]))
     assert run([*typed, "--parser", "no-such", "--out", out]) == 2
     assert run([*typed, "--pixel-boost", "9", "--out", out]) == 2
+
+
+def test_identity_build_adds_what_the_user_s_recognisers_see(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import cv2
+
+    from tests.models.portraits import astronaut
+
+    brought(home, "arcface")
+    photo = tmp_path / "lead.png"
+    cv2.imwrite(str(photo), np.round(255.0 * astronaut()[..., ::-1]).astype(np.uint8))
+    typed = ["identity", "build", "lead", "--reference", str(photo), "--out", str(tmp_path / "lead.identity")]
+    assert run([*typed, "--consented-by", "me", "--scope", "tests", "--expires", "2199-01-01"]) == 0
+    assert "seen by your recognisers as well: simswap-arcface, simswap-arcface.ffhq" in capsys.readouterr().out
+    held = load_identity(tmp_path / "lead.identity").embeddings
+    assert sorted(held) == ["dlib-resnet", "simswap-arcface", "simswap-arcface.ffhq"]

@@ -29,7 +29,7 @@ from vfx_swap.pipeline.render_steps import timestamp
 from vfx_swap.pipeline.simswap_cast import ID_THRESHOLD, Casting, Role, swap_bytes
 from vfx_swap.settings import file_sha256
 
-__all__ = ["CompatReport", "frame_bytes", "photograph_bytes", "render_simswap"]
+__all__ = ["CompatReport", "compat_digest", "frame_bytes", "photograph_bytes", "render_simswap"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def render_simswap(
         output = open_output(out, plate=opened)
         folder = output.path(numbers[0]).parent
         rows: list[FrameRow] = []
-        settings = _settings_digest(models, roles, casting, threshold)
+        settings = compat_digest(models, roles, casting, threshold)
         with RenderLog(folder=folder, name=output.pattern.name) as log, output:
             progress(ProgressEvent("render", "started", total=len(numbers)))
             for done, number in enumerate(numbers, start=1):
@@ -176,7 +176,8 @@ def _consents(roles: Sequence[Role]) -> list[str]:
     return sorted({role.identity.consent.id for role in roles if role.identity.consent is not None})
 
 
-def _settings_digest(models: SimSwapModels, roles: Sequence[Role], casting: Casting, threshold: float) -> str:
+def compat_digest(models: SimSwapModels, roles: Sequence[Role], casting: Casting, threshold: float) -> str:
+    """SHA-256 of all that decides a frame but its picture: models, people, and which faces."""
     seen = [
         "compat simswap",
         __version__,

@@ -19,7 +19,9 @@ from vfx_swap.models.simswap_compat.open import SimSwapModels
 from vfx_swap.models.weights import model_folders
 from vfx_swap.pipeline.consent import check_consent, consent_from_file, consent_from_options
 from vfx_swap.pipeline.identity_file import load_identity
-from vfx_swap.pipeline.simswap import frame_bytes, photograph_bytes
+from vfx_swap.pipeline.render_log import FrameRow, RenderLog
+from vfx_swap.pipeline.render_steps import timestamp
+from vfx_swap.pipeline.simswap import compat_digest, frame_bytes, photograph_bytes
 from vfx_swap.pipeline.simswap_cast import Casting, Role, identity_vector, performer_vector
 from vfx_swap.settings import file_sha256
 from vfx_swap.types import Consent, Identity, SkinTexture
@@ -190,7 +192,7 @@ def _seen(path: Path, models: SimSwapModels) -> np.ndarray:
 
 
 def swap_aligned(picture: Path, out: Path, *, role: Role, models: SimSwapModels) -> None:
-    """`test_one_image`: the generator's answer to a crop, and no more.
+    """`test_one_image`: the generator's answer to a crop, and no more; a log beside it says who went in.
 
     Args:
         picture: the crop, of the generator's size.
@@ -215,7 +217,22 @@ def swap_aligned(picture: Path, out: Path, *, role: Role, models: SimSwapModels)
     planes = np.ascontiguousarray((crop[..., ::-1].astype(np.float32) / np.float32(255.0)).transpose(2, 0, 1))
     answer = models.generator(role.vector)(planes).transpose(1, 2, 0)
     matte = np.ones(crop.shape[:2], np.float32)
-    write_picture(out, plate, rgb=np.ascontiguousarray(answer), matte=matte)
+    with RenderLog(folder=out.parent, name=out.stem) as log:
+        report = write_picture(out, plate, rgb=np.ascontiguousarray(answer), matte=matte)
+        consent = role.identity.consent
+        log.append(
+            FrameRow(
+                frame=1,
+                output=out.name,
+                input_digest=plate.digest(),
+                settings_digest=compat_digest(models, [role], "single", 0.0),
+                output_digest=report.sha256,
+                finished=timestamp(),
+                metrics={"faces": 1, "compat": "simswap", "consent": "" if consent is None else consent.id},
+                arithmetic="simswap",
+                warnings=tuple(report.warnings),
+            )
+        )
 
 
 def generator_card(registry: Registry, *, checkpoint: Path, family: str, engine: str | None) -> Card:
