@@ -22,7 +22,8 @@ from vfx_swap.models.default import FaceModels
 from vfx_swap.pipeline.consent import public_domain_consent
 from vfx_swap.pipeline.demo_light import srgb_to_linear
 from vfx_swap.pipeline.demo_portraits import Portrait, portrait_path, read_portrait
-from vfx_swap.pipeline.engines import texture_builder
+from vfx_swap.pipeline.embeddings import vectors_here, with_vectors
+from vfx_swap.pipeline.engines import engine_ids, texture_builder
 from vfx_swap.pipeline.identity import build_identity, save_identity
 from vfx_swap.pipeline.progress import Progress, no_progress
 from vfx_swap.pipeline.shot import ShotReport, Tools, render_shot
@@ -51,7 +52,9 @@ def build_pack(portrait: Portrait, folder: Path, *, models: FaceModels, config: 
         texture_builder=texture_builder(),
     )
     path = folder / f"{portrait.name}.identity"
-    saved = save_identity(identity, path)
+    # By the user's recognisers as well, for `--engine`.
+    seen, _ = with_vectors(identity, config=config, vectors=vectors_here())
+    saved = save_identity(seen, path)
     return Pack(path, saved.embeddings[models.recogniser.id])
 
 
@@ -85,7 +88,9 @@ def build_double(
             folder.mkdir(parents=True, exist_ok=True)
             kept.write_text("\n".join(sorted(refused)), encoding="utf-8")
     path = folder / f"{name}.identity"
-    saved = save_identity(identity, path)
+    # By the user's recognisers as well, for `--engine`.
+    seen, _ = with_vectors(identity, config=config, vectors=vectors_here())
+    saved = save_identity(seen, path)
     return Pack(path, saved.embeddings[models.recogniser.id])
 
 
@@ -136,7 +141,7 @@ def render_values(
     progress: Progress = no_progress,
 ) -> ShotReport:
     """Render a shot file's values; `frames`: some of the shot's."""
-    shot = shot_from_values(dict(values)).result()
+    shot = shot_from_values(dict(values), engines=engine_ids()).result()
     tools = replace(Tools(), load_models=lambda: nullcontext(models))
     today = datetime.now(UTC).astimezone().date()
     return render_shot(shot, frames=frames, overwrite=overwrite, today=today, tools=tools, progress=progress)

@@ -28,8 +28,10 @@ from scripts.benchmarks._truth_result import as_json
 from vfx_swap.colour.ocio import load_config
 from vfx_swap.io.atomic import atomic_write
 from vfx_swap.models.default import load_face_models
+from vfx_swap.pipeline.engines import engine_ids
 from vfx_swap.pipeline.qc import Metrics
 from vfx_swap.pipeline.qc_report import PROTOCOLS, metric_rows
+from vfx_swap.settings.load import ENGINES
 
 __all__ = ["SCHEMA", "main"]
 
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with atomic_write(out / "quality.json") as temporary:
         text = json.dumps({"schema": SCHEMA, "settings": settings, "cases": cases}, indent=1)
         temporary.write_text(text + "\n", encoding="utf-8")
-    _print(console, {name: case for name, case in cases.items() if "true" not in case})
+    _print(console, given.engine, {name: case for name, case in cases.items() if "true" not in case})
     print_truth(console, cases)
     if given.protocols:
         print_protocols(console)
@@ -80,11 +82,17 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a third of the doubles' frames, portraits at one size")
     parser.add_argument("--frames", type=int, default=24, help="of the demo shot; 0 leaves it out")
     parser.add_argument("--reshape", type=float, default=RESHAPE, help="0 to 1; stills are measured at 0 too")
+    parser.add_argument("--engine", default=ENGINES[0], metavar="E", help="any engine that is here")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the shot file")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="print the change against this quality.json")
     parser.add_argument("--protocols", action="store_true", help="say how each number against the truth is measured")
     parser.add_argument("--json", action="store_true", help="one JSON object a case on stdout")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    if given.engine not in engine_ids():
+        parser.error(f"no engine {given.engine!r} here; there are: {', '.join(engine_ids())}")
+    if given.engine != ENGINES[0]:
+        given.set = [f'engine="{given.engine}"', *given.set]
+    return given
 
 
 def _chosen(names: str, shots: Mapping[str, DoubleShot], *, frames: int) -> tuple[bool, bool, tuple[DoubleShot, ...]]:
@@ -127,10 +135,10 @@ def _measured(
             console.print(f"measured {shot.name}", style="dim")
 
 
-def _print(console: Console, cases: Mapping[str, Case]) -> None:
+def _print(console: Console, engine: str, cases: Mapping[str, Case]) -> None:
     if not cases:
         return
-    table = Table(title="vfx-swap, engine reprojection", show_lines=False)
+    table = Table(title=f"vfx-swap, engine {engine}", show_lines=False)
     table.add_column("metric", no_wrap=True)
     for name in cases:
         table.add_column(name, justify="right")
