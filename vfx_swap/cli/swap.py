@@ -13,7 +13,6 @@ from vfx_swap.cli.compat import run_compat
 from vfx_swap.cli.rendering import RESUME, run_shot
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, MissingFrames, running
 from vfx_swap.errors import UsageError
-from vfx_swap.settings.shot import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
@@ -88,6 +87,7 @@ def _render(
     from vfx_swap.colour.ocio import load_config
     from vfx_swap.io.paths import FramePattern
     from vfx_swap.pipeline.validate import open_values
+    from vfx_swap.settings.shot import DEFAULT_ENGINE
 
     how = {key: finer[key] for key in ("strength", "reshape") if key in finer}
     values: dict[str, Any] = {
