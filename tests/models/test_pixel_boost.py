@@ -54,6 +54,9 @@ def test_what_the_network_cannot_hold_does_not_fold_into_its_pictures() -> None:
 
     assert spread(stripes) > 0.9
     assert spread(low_pass(stripes, times=4)) < 0.05
+    shown, answer = boosted(echo, stripes, times=4)
+    assert spread(shown) < 0.05
+    assert spread(answer.image) < 0.05
     # While what it can hold comes through.
     wide = 0.5 + 0.5 * np.cos(2.0 * np.pi * np.arange(64) / 32.0)
     slow = ModelImage(np.repeat(np.tile(wide, (64, 1))[..., None], 3, axis=-1).astype(np.float32))

@@ -128,6 +128,19 @@ def test_exposure_is_one_for_a_track_whatever_range_is_rendered(tmp_path: Path, 
     assert said == ["arcface_128 -1"] * 3
 
 
+def test_a_track_that_is_lit_otherwise_renders_all_its_frames_anew(tmp_path: Path, shot: Shot) -> None:
+    """Most of the track becomes brighter: the exposure is another one, and so is a frame that is as it was."""
+    from tests.models import faces
+    from tests.pipeline.shot_fakes import write_exr
+
+    render(shot)
+    first = written(tmp_path / "out")["swap.0001.exr"]
+    for number in (2, 3):
+        write_exr(tmp_path / "plates" / f"plate.{number:04d}.exr", (faces.collins().rgb * 64.0).astype(np.float16))
+    assert render(shot).rendered == (1, 2, 3)
+    assert written(tmp_path / "out")["swap.0001.exr"] != first
+
+
 def test_a_damaged_frame_fails_alone(tmp_path: Path, shot: Shot) -> None:
     from vfx_swap.errors import FramesFailedError
 
