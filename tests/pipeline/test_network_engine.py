@@ -81,7 +81,7 @@ def test_another_model_under_the_same_id_is_another_picture(tmp_path: Path, home
     render(shot)
     first = written(tmp_path / "out")
     card = home / f"{ENGINE}.toml"
-    card.write_text(card.read_text().replace('template = "arcface_128"', 'template = "ffhq_512"'))
+    card.write_text(card.read_text().replace('scale = "emap-unit"', 'scale = "emap"'))
     assert render(shot).rendered == (1, 2, 3)
     assert written(tmp_path / "out") != first
     card.unlink()
