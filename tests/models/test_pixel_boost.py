@@ -63,6 +63,21 @@ def test_what_the_network_cannot_hold_does_not_fold_into_its_pictures() -> None:
     assert float(np.ptp(low_pass(slow, times=4).rgb[:, 8:-8])) > 0.93
 
 
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_answers_that_differ_from_phase_to_phase_leave_no_grid(times: int) -> None:
+    """Every phase a little brighter than the one before: one tone comes out, and where nothing changes no bit does."""
+
+    def uneven(images: Sequence[ModelImage]) -> list[NetworkAnswer]:
+        steps = np.linspace(0.1, 0.4, len(images), dtype=np.float32)
+        return [NetworkAnswer(ModelImage(one.rgb + step)) for one, step in zip(images, steps, strict=True)]
+
+    plain = ModelImage(np.full((24, 24, 3), 0.3, np.float32))
+    shown, answer = boosted(uneven, plain, times=times)
+    inside = (answer.image.rgb - shown.rgb)[times:-times, times:-times]
+    assert float(np.ptp(inside)) < 1e-5
+    assert float(inside.mean()) == pytest.approx(0.25, abs=1e-3)
+
+
 def test_an_answer_of_another_size_is_named() -> None:
     def shrinks(images: Sequence[ModelImage]) -> list[NetworkAnswer]:
         return [NetworkAnswer(ModelImage(np.ascontiguousarray(one.rgb[:4]))) for one in images]

@@ -5,6 +5,8 @@ of a crop n times as large, and the answers are put back between each other. No 
 network's own size holds, so the crop goes through a low-pass first: what is finer would fold into each picture as a
 pattern that is not there, another one in each, and show as a grid. That detail is not lost: the answer is laid on the
 plate as an increment over what the network was shown, and the plate's own finer detail stays under it.
+Neighbouring answers differ all the same, since no network is blind to shifts: what repeats every n pixels is that
+difference, and is filtered out.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from vfx_swap.errors import ModelMismatchError
 from vfx_swap.models.network_answer import NetworkAnswer
 from vfx_swap.types import ModelImage
 
-__all__ = ["LOW_PASS", "boosted", "low_pass", "phases", "woven"]
+__all__ = ["LOW_PASS", "boosted", "low_pass", "phases", "without_grid", "woven"]
 
 LOW_PASS = 0.4
 """Standard deviation of the low-pass in pixels of the network: 0.45 is left at its finest pattern (two pixels a
@@ -50,7 +52,10 @@ def boosted(
     for one in answers:
         if one.image.rgb.shape != pictures[0].shape:
             raise ModelMismatchError(f"it was shown {pictures[0].shape} and answered {one.image!r}")
-    woven_image = ModelImage(woven([one.image.rgb for one in answers], times=times))
+    raw = woven([one.image.rgb for one in answers], times=times)
+    # What is answered as it was shown stays so to the bit: the plate keeps its own there.
+    smooth = np.where(raw == shown.rgb, raw, np.clip(without_grid(raw, times=times), 0.0, 1.0))
+    woven_image = ModelImage(np.ascontiguousarray(smooth.astype(np.float32)))
     masks = [one.alpha for one in answers if one.alpha is not None]
     return shown, NetworkAnswer(woven_image, woven(masks, times=times) if len(masks) == len(answers) else None)
 
@@ -59,6 +64,19 @@ def low_pass(image: ModelImage, *, times: int) -> ModelImage:
     """The crop without what pictures of a `times`-th of its size cannot hold."""
     soft = cv2.GaussianBlur(image.rgb, (0, 0), LOW_PASS * times, borderType=cv2.BORDER_REPLICATE)
     return ModelImage(np.clip(soft, 0.0, 1.0).astype(np.float32))
+
+
+def without_grid(values: FloatArray, *, times: int) -> FloatArray:
+    """(height, width, 3) without what repeats every `times` pixels or in whole parts of that.
+
+    A mean over `times` pixels each way, which is 0 for all of these; over an even count with half weights at both
+    ends, so that nothing moves, which is 0 for them too.
+    """
+    kernel = np.full(times, 1.0 / times)
+    if times % 2 == 0:
+        kernel = np.convolve(kernel, [0.5, 0.5])
+    filtered: FloatArray = cv2.sepFilter2D(values, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+    return filtered
 
 
 def phases(values: FloatArray, *, times: int) -> list[FloatArray]:
