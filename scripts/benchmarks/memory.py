@@ -1,7 +1,7 @@
 """What a swap takes of memory: peak resident size of a short and of a long shot, analyse and render apart.
 
-Each pass runs in a process of its own. The long plate is the short one over and over, by links: frames on disk are
-few, frames read, swapped and written are many.
+Each pass runs in a process of its own; the render's short figure is the long one's after so many frames. The long
+plate is the short one over and over, by links: frames on disk are few, frames read, swapped and written are many.
 
     scripts/bench memory [--case 1080p] [--frames 24 240] [--out DIR] [--json]
 """
@@ -34,14 +34,20 @@ from datetime import date
 from pathlib import Path
 from vfx_swap.pipeline.shot import render_shot
 from vfx_swap.settings import shot_from_values
+def peak():
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
+early = []
+def told(step):
+    if step.stage == "render" and step.done >= int(sys.argv[3]) and not early:
+        early.append(peak())
 shot = shot_from_values(json.loads(sys.argv[1])).result()
-report = render_shot(shot, frames=json.loads(sys.argv[2]), overwrite=True, today=date.today())
-peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(json.dumps([len(report.rendered), int(peak.split()[1])]))
+report = render_shot(shot, frames=json.loads(sys.argv[2]), overwrite=True, today=date.today(), progress=told)
+print(json.dumps([len(report.rendered), early[0], peak()]))
 """
-"""One render in a process of its own: frames rendered, and its peak resident size in KiB.
+"""One render in a process of its own: frames rendered, its peak resident size after some and at its end, in KiB.
 
-By /proc (Linux): what getrusage says of a process begins at the size of the one that started it.
+By /proc (Linux): what getrusage says of a process begins at the size of the one that started it. Early and late are
+told of one process, since two runs of the same length differ by 5 % with what else the machine does.
 """
 
 
@@ -69,8 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "write": {"layers": ["matte"]},
         }
         shutil.rmtree(out / f"swaps{count}", ignore_errors=True)
-        peaks["analyse and first frame"][count] = _peak(values, [1])
-        peaks["render"][count] = _peak(values, list(range(1, count + 1)))
+        peaks["analyse and first frame"][count] = _peaks(values, [1], early=1)[1]
+        if count == long:
+            render = _peaks(values, list(range(1, count + 1)), early=short)
+            peaks["render"] = {short: render[0], long: render[1]}
         shutil.rmtree(out / f"swaps{count}")
     ratios = {name: by_count[long] / by_count[short] for name, by_count in peaks.items()}
     if given.json:
@@ -93,14 +101,14 @@ def repeated(plate: SpeedPlate, folder: Path, *, frames: int) -> str:
     return str(folder / "plate.####.exr")
 
 
-def _peak(values: dict[str, Any], frames: list[int]) -> float:
-    """MiB."""
-    command = [sys.executable, "-c", ONE_RENDER, json.dumps(values), json.dumps(frames)]
+def _peaks(values: dict[str, Any], frames: list[int], *, early: int) -> tuple[float, float]:
+    """MiB, after `early` frames and at the end."""
+    command = [sys.executable, "-c", ONE_RENDER, json.dumps(values), json.dumps(frames), str(early)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    rendered, kib = json.loads(done.stdout.splitlines()[-1])
+    rendered, *kib = json.loads(done.stdout.splitlines()[-1])
     if rendered != len(frames):
         raise SystemExit(f"{rendered} of {len(frames)} frames were rendered")
-    return float(kib) / 1024.0
+    return kib[0] / 1024.0, kib[1] / 1024.0
 
 
 if __name__ == "__main__":

@@ -103,7 +103,8 @@ def bits(rgb: FloatArray) -> np.ndarray:
 
 def check(result: SwapResult, source: Frame) -> None:
     """What holds for every swap."""
-    untouched = result.matte == 0.0
+    # What a half file says is no matte is untouched too.
+    untouched = result.matte.astype(np.float16) == 0.0
     assert np.array_equal(bits(result.frame.rgb)[untouched], bits(source.rgb)[untouched])
     assert result.matte.min() >= 0.0
     assert result.matte.max() <= 1.0
@@ -181,6 +182,19 @@ def test_strength_nothing_leaves_the_plate_and_half_is_half_way() -> None:
         swap_frame(clean, [cast(0, face, strength=s)], shot=shot(), want_patch=False).frame.rgb for s in (0.5, 1.0)
     )
     assert np.allclose(half, 0.5 * (clean.rgb + whole), atol=1e-5)
+
+
+def test_what_no_written_matte_could_hold_is_not_done() -> None:
+    rgb = plate(bad=False)
+    rgb[..., 2] = -0.0
+    source = frame(rgb)
+    for strength, changed in ((1e-9, False), (1e-5, False), (1e-3, True)):
+        result = swap_frame(
+            source, [cast(1, face_at(30.0, 22.0, 30.0), strength=strength)], shot=shot(), want_patch=True
+        )
+        check(result, source)
+        assert bool((bits(result.frame.rgb) != bits(rgb)).any()) is changed
+        assert bool(result.matte.any()) is changed
 
 
 def test_nobody_cast_is_the_plate() -> None:

@@ -30,6 +30,11 @@ SOLID = 0.9
 """Matte from which the face is what is seen; a swapper's may stay under 1 by rounding alone."""
 
 
+LEAST_MATTE = 2.0**-14
+"""What is less is none: the smallest that a half file holds in full. Under it a pixel could change that no written
+matte covers."""
+
+
 @dataclass(frozen=True, eq=False)
 class CastFace:
     """A face of this frame and who goes in."""
@@ -92,6 +97,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         matte = kernels.expand_matte(alpha, shot.matte.expand_pixels) * one.strength
         if front is not None:
             matte = matte * (1.0 - kernels.array(front))
+        matte = kernels.xp.where(matte >= LEAST_MATTE, matte, 0.0)
         rgb = rgb.copy()
         comp = kernels.comp_over if exact else kernels.comp_increment
         rgb[at] = kernels.plain(comp(kernels.array(np.ascontiguousarray(rgb[at])), face, matte))
