@@ -373,8 +373,7 @@ class Crop:
     warp: Warp
     colour_space: str
     front: FloatArray | None = None
-    """(height, width) 0 to 1: what lies in front of the face, so that nothing of it is taken for skin. None: nothing.
-    The comp holds it out; a swapper paints the face as if it were not there."""
+    """(height, width) 0 to 1: what lies in front of the face and is no skin; the comp holds it out. None: nothing."""
 
     def __post_init__(self) -> None:
         check_array("Crop.rgb", self.rgb, shape=(self.warp.height, self.warp.width, 3))

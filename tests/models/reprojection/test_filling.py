@@ -49,6 +49,7 @@ def test_a_nose_that_hangs_before_the_lip_leaves_no_spot_there(fine_atlas: Atlas
 
 
 def test_a_line_of_lashes_stands_where_lids_are_shut_and_nowhere_else() -> None:
-    in_eye = np.array([1.0, 1.0, 0.5, 0.5, 0.0], np.float32)
+    eyes = np.array([[1.0, 1.0, 0.5, 0.5, 0.0]], np.float32)
+    at = np.stack([np.arange(5.0), np.zeros(5)], axis=1).astype(np.float32)
     lids = np.array([0.1, 1.0, 0.45, 0.7, 0.0], np.float32)
-    np.testing.assert_array_equal(shut_line(in_eye, lids), np.array([1.0, 0.0, 0.0, 0.0, 0.0], np.float32))
+    np.testing.assert_array_equal(shut_line(eyes, at, lids)[:, 0], np.array([1.0, 0.0, 0.0, 0.0, 0.0], np.float32))

@@ -29,14 +29,16 @@ LASHES = 0.35
 """Luminance of the line between shut lids, over skin's."""
 
 
-def shut_line(in_eye: Array, lids: Array) -> Array:
-    """(k,) 1 where the mesh shows an eye between lids that are shut: a line of lashes, and no white of the eye.
+def shut_line(eyes: Array, at: Array, lids: Array, kernels: Kernels = NUMPY) -> Array:
+    """(k, 1) 1 where the mesh shows an eye between lids that are shut: a line of lashes, and no white of the eye.
 
     Args:
-        in_eye: (k,) the region `eyes` of the atlas at a raster's pixels.
+        eyes: (size, size) the region `eyes` of the atlas.
+        at: (k, 2) texels of it at a raster's pixels.
         lids: (k,) the lids' opening there.
+        kernels: of the device that all of them lie on.
     """
-    return smoothstep(in_eye - lids, 0.3, 0.5)
+    return smoothstep(kernels.sample(eyes, at) - lids, 0.3, 0.5)[:, None]
 
 
 def opening(

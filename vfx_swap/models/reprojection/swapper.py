@@ -198,8 +198,7 @@ class ReprojectionSwapper:
         swapped = kernels.sample_pyramid(prepared.texture, read_at, footprint) * light
         shut = max(shut_eyes(face.expression).values())
         if shut > 0.0:
-            line = shut * shut_line(kernels.sample(on(atlas.regions["eyes"]), at_light), lids)[:, None]
-            swapped += line * (LASHES * light - swapped)
+            swapped += shut * shut_line(on(atlas.regions["eyes"]), at_light, lids, kernels) * (LASHES * light - swapped)
 
         if self.options.match_light:
             gain = eye_gain(clean, own, swapped, points, raster, height=height, kernels=kernels)
