@@ -33,7 +33,9 @@ def front() -> Front:
     """A hand over part of the face, and a frame of spectacles."""
     matte = np.zeros((40, 30), np.uint8)
     matte[5:20, 10:] = np.arange(20, dtype=np.uint8) * 13
-    return Front(left=812.123456, top=-3.5, step=1.23456, mattes={"hand": matte, "glasses": 255 - matte, "glare": matte // 2})
+    return Front(
+        left=812.123456, top=-3.5, step=1.23456, mattes={"hand": matte, "glasses": 255 - matte, "glare": matte // 2}
+    )
 
 
 def made() -> Tracks:
