@@ -12,7 +12,8 @@ from typing import Any
 
 from scripts.digital_doubles.anatomy import Anatomy, assets_folder
 from scripts.digital_doubles.blender import BlenderError, blender_python
-from scripts.digital_doubles.cast import CAST
+from scripts.digital_doubles.cast import CAST, CROWD
+from scripts.digital_doubles.crowd import crowd_frames, crowd_stage
 from scripts.digital_doubles.figure import Region
 from scripts.digital_doubles.golden import GOLDEN_FRAMES, GOLDEN_VIEWS, write_golden
 from scripts.digital_doubles.pictures import read_channels, write_png
@@ -32,6 +33,10 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--list", action="store_true", help="say what there is, and draw nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="shots, people, or the word people")
+    parser.add_argument(
+        "--crowd", type=int, default=0, metavar="N", help=f"only N people of no shot, for training (to {len(CROWD)})"
+    )
+    parser.add_argument("--stills", type=int, default=16, metavar="N", help="pictures of each of the crowd (16)")
     parser.add_argument("--views", nargs="+", metavar="VIEW", choices=sorted(VIEWS), help="only these of people")
     parser.add_argument("--out", type=Path, default=Path("build/doubles"), help="folder (build/doubles)")
     parser.add_argument(
@@ -65,9 +70,13 @@ def main(given: list[str] | None = None) -> int:
     if args.sheet:
         contact_sheet(drawn=args.out, out=args.sheet, people=[*CAST])
         return 0
-    wanted = args.only or ([*GOLDEN_VIEWS, *GOLDEN_FRAMES] if args.golden else [*CAST, *SHOTS])
+    if not 0 <= args.crowd <= len(CROWD):
+        print(f"doubles: --crowd takes 1 to {len(CROWD)}, not {args.crowd}", file=sys.stderr)
+        return 2
+    catalogue = [*GOLDEN_VIEWS, *GOLDEN_FRAMES] if args.golden else [*CAST, *SHOTS]
+    wanted = [*(args.only or ()), *CROWD[: args.crowd]] or catalogue
     wanted = [name for one in wanted for name in (CAST if one == "people" else [one])]
-    unknown = [name for name in wanted if name not in CAST and name not in SHOTS]
+    unknown = [name for name in wanted if name not in {*CAST, *CROWD, *SHOTS}]
     if unknown:
         print(f"doubles: there is no {', '.join(unknown)}; see scripts/doubles --list", file=sys.stderr)
         return 2
@@ -76,10 +85,12 @@ def main(given: list[str] | None = None) -> int:
         region = Region(Anatomy(assets_folder(args.venv)))
         options = Options(samples=args.samples, scale=args.size, threads=args.threads)
         for name in wanted:
-            if name in CAST:
+            if name in SHOTS:
+                _shot(region, SHOTS[name], args, options)
+            elif name in CAST:
                 _person(region, name, args, options)
             else:
-                _shot(region, SHOTS[name], args, options)
+                _stills(region, name, args, options)
         if args.golden:
             written = write_golden(drawn=args.out, out=args.golden)
             _tell(f"{args.golden}: {len(written)} pictures")
@@ -107,6 +118,22 @@ def _person(region: Region, name: str, args: argparse.Namespace, options: Option
             write_png(path=folder / f"{view}.png", pixels=np.stack([passes[k] for k in "RGB"], 2))
         told = {"exr": f"{view}.exr", "png": f"{view}.png"} | shot_truth(plan)[view]
         _into_json(folder / "references.json", view, told, name=name)
+
+
+def _stills(region: Region, name: str, args: argparse.Namespace, options: Options) -> None:
+    """Training stills of one of the crowd."""
+    import numpy as np
+
+    folder = args.out / "crowd" / name
+    stage = crowd_stage(region=region, name=name, options=options)
+    frames = crowd_frames(args.stills)
+    plan = Plan(stage=stage, folder=folder, frames=frames, true=False, plate_name="{}.exr", grain=0.3)
+    draw(plan=plan, venv=args.venv, seconds_per_picture=args.seconds, tell=_tell)
+    for label, _ in frames:
+        still, picture = folder / f"{label}.exr", folder / f"{label}.png"
+        if not picture.is_file() or _older(picture, still):
+            passes = read_channels(still)
+            write_png(path=picture, pixels=np.stack([passes[k] for k in "RGB"], 2))
 
 
 def _older(a: Path, b: Path) -> bool:

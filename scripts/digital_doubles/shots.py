@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scripts.digital_doubles import performance as acts
-from scripts.digital_doubles.cast import HAIR, person
+from scripts.digital_doubles.cast import hair_of, person
 from scripts.digital_doubles.figure import Figure, Region, rotation
 from scripts.digital_doubles.hair import STYLES, grow_hair
 from scripts.digital_doubles.hands import posed_hand
@@ -104,7 +104,7 @@ def _actor(region: Region, performer: str, identity: str | None, act: Callable[[
     filmed = Figure(region=region, person=person(performer))
     worn = Figure(region=region, person=person(performer), identity=person(identity)) if identity else None
     things = list(more.pop("things", ()))
-    style = more.pop("hair", HAIR[performer])
+    style = more.pop("hair", hair_of(performer))
     if style:
         who = filmed.person
         things.append(grow_hair(figure=filmed, style=STYLES[style], seed=who.seed, colour=who.hair))

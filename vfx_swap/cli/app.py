@@ -20,6 +20,7 @@ from vfx_swap.cli.session import STOPPED_EXIT, report_error
 from vfx_swap.cli.simswap import simswap
 from vfx_swap.cli.swap import swap
 from vfx_swap.cli.track import track
+from vfx_swap.cli.train import train_app
 from vfx_swap.errors import UsageError
 
 __all__ = ["app", "main", "run"]
@@ -39,6 +40,7 @@ app.command("track")(track)
 app.command("parse")(parse)
 app.command("render")(render)
 app.add_typer(models_app, name="models")
+app.add_typer(train_app, name="train")
 app.command("doctor")(doctor)
 
 

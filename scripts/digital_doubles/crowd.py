@@ -1,0 +1,49 @@
+"""Stills of people who stand in no shot, for training: each a drawn pose, expression and light, all in one run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scripts.digital_doubles.figure import Region
+from scripts.digital_doubles.shots import Options, reference_stage
+from scripts.digital_doubles.stage import Light, Moment, Stage
+
+__all__ = ["crowd_frames", "crowd_stage"]
+
+
+def crowd_frames(count: int) -> list[tuple[str, float]]:
+    """Label and time of each still of a person."""
+    return [(f"still{number:03}", float(number)) for number in range(count)]
+
+
+def crowd_stage(*, region: Region, name: str, options: Options) -> Stage:
+    """One of `CROWD`, 512 x 512, another still at every whole time: turned to 35 degrees, lit from the front."""
+    made = reference_stage(region=region, name=name, view="front", options=options)
+    actor = made.actors[0]
+
+    def drawn(time: float) -> np.random.Generator:
+        return np.random.default_rng([actor.figure.person.seed, round(time)])
+
+    def act(time: float) -> Moment:
+        rng = drawn(time)
+        yaw, pitch, roll = rng.uniform(-35.0, 35.0), rng.uniform(-10.0, 10.0), rng.uniform(-5.0, 5.0)
+        units = {"jawOpen": 0.5, "mouthPucker": 0.5, "browInnerUp": 0.8}
+        units |= {
+            f"{unit}{side}": 0.8 for unit in ("mouthSmile", "browDown", "eyeSquint") for side in ("Left", "Right")
+        }
+        mood = rng.choice((*units, ""))
+        stem = mood.removesuffix("Left").removesuffix("Right")
+        much = float(rng.uniform(0.2, 1.0))
+        weights = {unit: most * much for unit, most in units.items() if mood and unit.startswith(stem)}
+        return Moment(weights=weights, motion=np.array([pitch, yaw, roll, 0.0, 0.0, 0.0]))
+
+    def lights(time: float) -> list[Light]:
+        rng = drawn(time + 500.0)
+        across, watts = float(rng.uniform(-1.1, 1.1)), float(rng.uniform(12.0, 24.0))
+        warm = float(rng.uniform(0.8, 1.0))
+        key = Light(position=(across, float(rng.uniform(0.0, 0.7)), 0.9), watts=watts, color=(1.0, 0.9, warm))
+        return [key, Light(position=(-across, 0.15, 1.0), watts=float(rng.uniform(3.0, 9.0)), size=0.9)]
+
+    told = {field: getattr(made, field) for field in vars(made)} | {"lights": lights, "pace": 0.0}
+    told["actors"] = [type(actor)(figure=actor.figure, worn=None, act=act, things=actor.things)]
+    return Stage(**told)

@@ -1,0 +1,218 @@
+"""`vfx-swap train`: prepare crops, train a recogniser, train a generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vfx_swap.cli.session import DebugOption, JsonOption, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import torch
+
+    from vfx_swap.cli.console import Console
+    from vfx_swap.models.training.crops import Crops
+    from vfx_swap.models.training.run import Trainer
+
+__all__ = ["train_app"]
+
+train_app = typer.Typer(help="Train networks on your own pictures, where the consent on record allows it.")
+
+_Crops = Annotated[Path, typer.Argument(metavar="CROPS", help="Folder that `train prepare` wrote.")]
+_Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for checkpoints, log and sample sheets.")]
+_Steps = Annotated[int, typer.Option(metavar="N", help="Steps in all, those before a resume counted.")]
+_Only = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Only this identity; repeat.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on from the folder, to the bit on CPU.")]
+_Save = Annotated[int, typer.Option(metavar="N", help="Steps from checkpoint to checkpoint.")]
+_Log = Annotated[int, typer.Option(metavar="N", help="Steps to a line of the log.")]
+_Seed = Annotated[int, typer.Option(metavar="N", help="Decides weights, pairs and augmentation.")]
+_DeviceName = Annotated[str, typer.Option(metavar="D", help="cpu, cuda or cuda:N.")]
+_Threads = Annotated[int, typer.Option(metavar="N", help="Threads on the CPU; resume with as many.")]
+_Augment = Annotated[float, typer.Option(metavar="F", help="0: none; 1: mirrored, graded by 8 %.")]
+
+
+@train_app.command("prepare")
+def prepare(
+    *,
+    root: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of pictures for each identity.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of crops that is written.")],
+    size: Annotated[int, typer.Option(metavar="PX", help="Side of a crop.")] = 224,
+    template: Annotated[str, typer.Option(metavar="NAME", help="Where the face lies in it.")] = "arcface_112_v1",
+    consent: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record for those who have none beside their pictures.")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="What is trained, where a record names models.")] = "",
+    threads: Annotated[int, typer.Option(metavar="N", help="Threads of a model.")] = 2,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Align pictures to crops; everyone's record must allow training."""
+    with running(json=json, debug=debug) as console:
+        from vfx_swap.cli.rendering import local_today
+        from vfx_swap.colour.ocio import load_config
+        from vfx_swap.models.default import load_face_models
+        from vfx_swap.pipeline.training_crops import prepare_crops
+
+        with load_face_models(threads=threads) as models:
+            made = prepare_crops(
+                root, out, models=models, config=load_config(), today=local_today(), size=size, template=template,
+                model=model, consent=consent, say=console.note,
+            )  # fmt: skip
+        for line in made.skipped:
+            console.note(f"left out: {line}")
+        console.event("done", crops=made.crops, identities=made.identities, skipped=len(made.skipped))
+        console.say(f"{out}: {made.crops} crops of {made.identities} identities; {len(made.skipped)} pictures left out")
+
+
+@train_app.command("recogniser")
+def recogniser(
+    *,
+    crops: _Crops,
+    out: _Out,
+    steps: _Steps = 20000,
+    only: _Only = None,
+    width: Annotated[int, typer.Option(metavar="N", help="Channels of the first stage.")] = 64,
+    blocks: Annotated[str, typer.Option(metavar="A,B,C,D", help="Blocks of the four stages.")] = "3,4,23,3",
+    latent: Annotated[int, typer.Option(metavar="N", help="Length of the vector.")] = 512,
+    size: Annotated[int, typer.Option(metavar="PX", help="Side of what it sees.")] = 112,
+    batch: Annotated[int, typer.Option(metavar="N", help="Crops to a step.")] = 32,
+    rate: Annotated[float, typer.Option(metavar="F", help="Of Adam.")] = 1e-3,
+    augment: _Augment = 1.0,
+    seed: _Seed = 0,
+    resume: _Resume = False,
+    save_every: _Save = 1000,
+    log_every: _Log = 50,
+    device: _DeviceName = "cpu",
+    threads: _Threads = 2,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a recogniser, ArcFace's loss over the identities of the crops."""
+    with running(json=json, debug=debug, resume=f"Go on with --resume: {out}") as console:
+        place = _place(device, threads)
+        from vfx_swap.models.training.recogniser import RecogniserSettings, RecogniserTrainer
+
+        settings = RecogniserSettings(
+            width=width, blocks=_four(blocks), latent=latent, size=size, batch=batch, rate=rate, augment=augment,
+            seed=seed,
+        )  # fmt: skip
+        trainer = RecogniserTrainer(settings, _allowed(crops, only), device=place)
+        _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every)
+
+
+@train_app.command("generator")
+def generator(
+    *,
+    crops: _Crops,
+    out: _Out,
+    recogniser: Annotated[Path, typer.Option(metavar="FILE", help="Safetensors of the recogniser; it stays as it is.")],
+    recipe: Annotated[str, typer.Option(metavar="NAME", help="paper or projected.")] = "paper",
+    steps: _Steps = 500000,
+    only: _Only = None,
+    width: Annotated[int, typer.Option(metavar="N", help="Channels of the first layer.")] = 64,
+    blocks: Annotated[int, typer.Option(metavar="N", help="Identity blocks.")] = 9,
+    batch: Annotated[int, typer.Option(metavar="N", help="Pairs to a batch.")] = 8,
+    accumulate: Annotated[int, typer.Option(metavar="N", help="Batches to a step.")] = 1,
+    rate: Annotated[float | None, typer.Option(metavar="F", help="Of Adam; else the recipe's.")] = None,
+    average: Annotated[float, typer.Option(metavar="F", help="Decay of the moving average.")] = 0.999,
+    half: Annotated[bool, typer.Option("--half", help="Half precision; CUDA only.")] = False,
+    augment: _Augment = 1.0,
+    seed: _Seed = 0,
+    resume: _Resume = False,
+    save_every: _Save = 1000,
+    log_every: _Log = 50,
+    device: _DeviceName = "cpu",
+    threads: _Threads = 2,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a generator on pairs of the crops, same and different identities in turns."""
+    with running(json=json, debug=debug, resume=f"Go on with --resume: {out}") as console:
+        place = _place(device, threads)
+        from vfx_swap.models.training.checkpoints import open_recogniser
+        from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
+        from vfx_swap.models.training.sheet import sample_sheet
+
+        if recipe == "projected":
+            console.note("projected: no trained backbone is used; random features judge, which know less")
+        settings = GeneratorSettings(
+            recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
+            augment=augment, seed=seed, half=half,
+        )  # fmt: skip
+        held = _allowed(crops, only)
+        trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place)
+
+        def saved(step: int) -> None:
+            sample_sheet(out / f"samples-{step:07}.png", held, swapped=trainer.swapped)
+
+        _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every, saved=saved)
+
+
+def _run(
+    console: Console,
+    trainer: Trainer,
+    out: Path,
+    *,
+    steps: int,
+    resume: bool,
+    save_every: int,
+    log_every: int,
+    saved: Callable[[int], None] = lambda _step: None,
+) -> None:
+    from vfx_swap.models.training.run import LOG, train
+
+    def told(step: int, terms: Mapping[str, float]) -> None:
+        console.event("step", step=step, **terms)
+        console.say(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in terms.items()))
+
+    done = train(
+        trainer, folder=out, steps=steps, resume=resume, save_every=save_every, log_every=log_every, told=told,
+        saved=saved,
+    )  # fmt: skip
+    console.event("done", steps=done, folder=str(out))
+    console.say(f"{out}: {done} steps; the curve is in {LOG}")
+
+
+def _allowed(folder: Path, only: list[str] | None) -> Crops:
+    """The crops, if everyone's consent still holds today."""
+    from vfx_swap.cli.rendering import local_today
+    from vfx_swap.models.training.crops import check_usage, read_crops
+
+    crops = read_crops(folder, identities=only or ())
+    check_usage(crops, today=local_today())
+    return crops
+
+
+def _place(device: str, threads: int) -> torch.device:
+    """The device, by its name; never another one than was asked for.
+
+    Raises:
+        UsageError: there is no such name.
+        DeviceError: torch or the device is not there.
+    """
+    from vfx_swap.errors import DeviceError, UsageError
+    from vfx_swap.models.torch_kernels.device import import_torch
+
+    torch = import_torch()
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (number and (kind == "cpu" or not number.isdigit())) or threads < 1:
+        raise UsageError(f"no such device or threads: {device!r}, {threads}", mend="Say cpu, cuda or cuda:N")
+    if kind == "cpu":
+        torch.set_num_threads(threads)
+    elif not torch.cuda.is_available() or int(number or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"{device!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices")
+    return torch.device(device)
+
+
+def _four(text: str) -> tuple[int, int, int, int]:
+    from vfx_swap.errors import UsageError
+
+    try:
+        one, two, three, four = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"--blocks {text!r} is not four numbers", mend="Write it like 3,4,23,3") from error
+    return one, two, three, four

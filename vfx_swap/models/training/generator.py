@@ -1,0 +1,241 @@
+"""One step of a generator's training: the swap, its judges, its losses, the moving average. Needs torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.errors import UsageError
+from vfx_swap.models.arcface.network import ArcFace
+from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD
+from vfx_swap.models.simswap.generator import Generator
+from vfx_swap.models.training import losses
+from vfx_swap.models.training.checkpoints import read_state, write_network, write_state
+from vfx_swap.models.training.crops import Crops
+from vfx_swap.models.training.discriminators import MultiScale, Projected
+from vfx_swap.models.training.pairs import augmented, draw_batch
+from vfx_swap.models.training.recipes import recipe_named
+
+__all__ = ["GeneratorSettings", "GeneratorTrainer"]
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """What decides a run's numbers."""
+
+    recipe: str = "paper"
+    width: int = 64
+    blocks: int = 9
+    batch: int = 8
+    accumulate: int = 1
+    """Batches to one step."""
+    rate: float | None = None
+    """Of Adam; None: the recipe's."""
+    average: float = 0.999
+    """Decay of the moving average of weights, which is what is written."""
+    augment: float = 1.0
+    seed: int = 0
+    half: bool = False
+    """Half precision where it is safe (autocast); on CUDA only."""
+
+
+class GeneratorTrainer:
+    """A run's networks and optimisers. `step` is a function of them and of the step's number alone."""
+
+    def __init__(
+        self,
+        settings: GeneratorSettings,
+        crops: Crops,
+        recogniser: ArcFace,
+        *,
+        device: torch.device,
+        backbone: nn.Module | None = None,
+    ) -> None:
+        """Fresh weights by the seed.
+
+        Args:
+            settings: of the run.
+            crops: to train on.
+            recogniser: frozen; its vectors are what the generator learns to take.
+            device: where it runs.
+            backbone: of the projected judge; None: random features.
+
+        Raises:
+            UsageError: sizes that do not go together.
+        """
+        if crops.side % 8 or crops.side < 48:
+            raise UsageError(
+                f"crops of {crops.side} pixels cannot be trained on",
+                mend="Prepare them with a --size that 8 divides, of at least 48",
+            )
+        if settings.half and device.type != "cuda":
+            raise UsageError("half precision is trained on CUDA only", mend="Leave --half out, or give --device cuda")
+        recipe = recipe_named(settings.recipe)
+        self.settings, self.recipe, self.crops, self.device = settings, recipe, crops, device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            latent = recogniser.fc.out_features
+            self.generator = Generator(
+                bounded=recipe.bounded, latent=latent, width=settings.width, blocks=settings.blocks
+            ).to(device)
+            judge: nn.Module = (
+                MultiScale(width=settings.width, side=crops.side)
+                if recipe.judge == "patch"
+                else Projected(backbone=backbone, width=settings.width)
+            )
+            self.judge = judge.to(device)
+        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.recogniser = recogniser.to(device)
+        self._mean = torch.tensor(IMAGENET_MEAN, device=device).reshape(1, 3, 1, 1)
+        self._std = torch.tensor(IMAGENET_STD, device=device).reshape(1, 3, 1, 1)
+        rate = settings.rate or recipe.rate
+        trained = [one for one in self.judge.parameters() if one.requires_grad]
+        self._optimisers = {
+            "adam_generator": torch.optim.Adam(self.generator.parameters(), lr=rate, betas=recipe.betas),
+            "adam_judge": torch.optim.Adam(trained, lr=rate, betas=recipe.betas),
+        }
+        self._scaler = torch.amp.GradScaler(device.type, enabled=settings.half)
+
+    def step(self, number: int) -> dict[str, float]:
+        """Train on the pairs of a step; the terms of its loss by name, unweighted."""
+        self.generator.train()
+        self.judge.train()
+        told: dict[str, list[float]] = {}
+        parts = self.settings.accumulate
+        rows = [self._rows(number, part) for part in range(parts)]
+        by_generator, by_judge = self._optimisers["adam_generator"], self._optimisers["adam_judge"]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed * 1_000_003 + number)
+            for optimiser, loss_of in ((by_generator, self._generator_loss), (by_judge, self._judge_loss)):
+                optimiser.zero_grad(set_to_none=True)
+                for performer, identity, same in rows:
+                    with torch.autocast(self.device.type, enabled=self.settings.half):
+                        loss, terms = loss_of(performer, identity, same)
+                    self._scaler.scale(loss / parts).backward()
+                    for name, value in terms.items():
+                        told.setdefault(name, []).append(float(value.detach()))
+                self._scaler.step(optimiser)
+        self._scaler.update()
+        self._follow(number)
+        return {name: sum(values) / len(values) for name, values in told.items()}
+
+    def swapped(self, performers: FloatArray, identities: FloatArray) -> FloatArray:
+        """Swaps by the averaged generator: (b, 3, h, w) in [0, 1] each -> the same."""
+        with torch.no_grad():
+            picture = torch.from_numpy(performers).to(self.device)
+            vector = self._vector(torch.from_numpy(identities).to(self.device))
+            answer = self._plain(self.average(self._own(picture), vector)).clamp(0.0, 1.0)
+        result: FloatArray = answer.float().cpu().numpy()
+        return result
+
+    def write(self, folder: Path, *, step: int) -> None:
+        """`generator.safetensors`, the moving average, and `state.safetensors` to go on from.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        facts: dict[str, object] = {
+            "network": "gen224" if self.recipe.bounded else "genfix",
+            "convention": "official" if self.recipe.bounded else "train-script",
+            "width": self.settings.width, "blocks": self.settings.blocks, "latent": self.generator.latent,
+            "size": self.crops.side, "template": self.crops.template, "recipe": self.recipe.name, "step": step,
+            "consents": " ".join(sorted({one.consent_id for one in self.crops.usage.values()})),
+        }  # fmt: skip
+        write_network(folder / "generator.safetensors", self.average, facts=facts)
+        told = self._facts() | {"step": str(step), "scale": repr(self._scaler.get_scale())}
+        write_state(folder / "state.safetensors", modules=self._modules(), optimisers=self._optimisers, facts=told)
+
+    def read(self, folder: Path) -> int:
+        """Go on from a folder that `write` wrote; how many steps were done.
+
+        Raises:
+            MissingInputError: it holds no state.
+            ModelMismatchError: it was begun with other settings, or is not whole.
+        """
+        told = read_state(
+            folder / "state.safetensors", modules=self._modules(), optimisers=self._optimisers, facts=self._facts()
+        )
+        if self.settings.half:
+            self._scaler.load_state_dict(self._scaler.state_dict() | {"scale": float(told["scale"])})
+        return int(told["step"])
+
+    def _modules(self) -> Mapping[str, nn.Module]:
+        return {"generator": self.generator, "average": self.average, "judge": self.judge}
+
+    def _facts(self) -> dict[str, str]:
+        told = {key: str(value) for key, value in asdict(self.settings).items()}
+        return told | {"side": str(self.crops.side), "crops": str(len(self.crops.labels))}
+
+    def _rows(self, number: int, part: int) -> tuple[Tensor, Tensor, bool]:
+        settings, crops = self.settings, self.crops
+        # Parts of one step are of one kind, as the step is: only the seed tells them apart.
+        seed = settings.seed + 7_919 * part
+        batch = draw_batch(crops.labels, size=settings.batch, seed=seed, step=number)
+        looks = [
+            augmented(crops.pictures[rows], seed=seed, step=number, stream=stream, amount=settings.augment)
+            for stream, rows in enumerate((batch.performers, batch.identities))
+        ]
+        performer, identity = (torch.from_numpy(look).to(self.device) for look in looks)
+        return performer, identity, batch.same
+
+    def _generator_loss(self, performer: Tensor, identity: Tensor, same: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        recipe = self.recipe
+        with torch.no_grad():
+            vector = self._vector(identity)
+        own = self._own(performer)
+        fake = self.generator(own, vector)
+        scores, fake_features = self.judge(fake)
+        with torch.no_grad():
+            _, features = self.judge(own)
+        terms = {
+            "identity": losses.identity_loss(self._vector(self._plain(fake)), vector),
+            "features": losses.feature_matching(features, fake_features, last=recipe.feature_layers),
+            "adversarial": losses.hinge_generator(scores),
+        }
+        total = recipe.identity * terms["identity"] + recipe.features * terms["features"] + terms["adversarial"]
+        if same:
+            terms["reconstruction"] = losses.reconstruction(fake, own)
+            total = total + recipe.reconstruction * terms["reconstruction"]
+        return total, terms
+
+    def _judge_loss(self, performer: Tensor, identity: Tensor, same: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        del same
+        # The identity's crops are the real ones: the performer's own would teach to tell pairs apart.
+        real = self._own(identity)
+        with torch.no_grad():
+            fake = self.generator(self._own(performer), self._vector(identity))
+        terms = {"judge": losses.hinge_discriminator(self.judge(real)[0], self.judge(fake)[0])}
+        total = terms["judge"]
+        if self.recipe.penalty:
+            mix = torch.rand(len(real), 1, 1, 1).to(self.device)
+            terms["penalty"] = losses.gradient_penalty(lambda one: self.judge(one)[0], real, fake, mix)
+            total = total + self.recipe.penalty * terms["penalty"]
+        return total, terms
+
+    def _own(self, plain: Tensor) -> Tensor:
+        """RGB in [0, 1] -> the generator's space."""
+        return plain if self.recipe.bounded else (plain - self._mean) / self._std
+
+    def _plain(self, own: Tensor) -> Tensor:
+        return own if self.recipe.bounded else own * self._std + self._mean
+
+    def _vector(self, plain: Tensor) -> Tensor:
+        """RGB in [0, 1] (B, 3, H, W) -> (B, latent) of length 1."""
+        size = (self.recogniser.size, self.recogniser.size)
+        small = nn.functional.interpolate(plain, size, mode="bilinear", antialias=True, align_corners=False)
+        return nn.functional.normalize(self.recogniser((small - self._mean) / self._std).float())
+
+    def _follow(self, number: int) -> None:
+        """Move the average. It warms up, or a short run would keep its first guess: (1 + n) / (10 + n) as in TF."""
+        decay = min(self.settings.average, (1.0 + number) / (10.0 + number))
+        with torch.no_grad():
+            for kept, new in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                kept.lerp_(new, 1.0 - decay)
+            for kept, new in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+                kept.copy_(new)

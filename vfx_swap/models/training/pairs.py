@@ -1,0 +1,83 @@
+"""Which crop meets which identity at a step: a function of seed and step alone, so that a run resumes to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfx_swap.arrays import FloatArray
+from vfx_swap.errors import UsageError
+
+__all__ = ["Batch", "augmented", "draw_batch"]
+
+_PAIRS, _LOOKS = 11, 13
+"""Streams of the seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows of `Crops`."""
+
+    performers: NDArray[np.int64]
+    """(b,) the crops that are swapped."""
+    identities: NDArray[np.int64]
+    """(b,) the crops whose identity goes in."""
+    same: bool
+    """Whether each pair shows one person; then the swap must give the performer's crop back."""
+
+
+def draw_batch(labels: NDArray[np.int64], *, size: int, seed: int, step: int) -> Batch:
+    """The pairs of a step: one person on even steps, two different ones on odd (SimSwap, 4.1: in turns).
+
+    On even steps the two crops differ where the person has two, so that an identity cannot be read off the pixels.
+
+    Args:
+        labels: (n,) whose each crop is.
+        size: pairs.
+        seed: of the run.
+        step: from 0.
+
+    Raises:
+        UsageError: there are fewer than two people.
+    """
+    people = np.unique(labels)
+    if len(people) < 2:
+        raise UsageError(f"{len(people)} identity is here; two are the least that can be swapped")
+    rng = np.random.default_rng([seed, _PAIRS, step])
+    same = step % 2 == 0
+    performers, identities = np.empty(size, np.int64), np.empty(size, np.int64)
+    for slot in range(size):
+        person = int(rng.choice(people))
+        other = person if same else int(rng.choice(people[people != person]))
+        rows = np.flatnonzero(labels == person)
+        performers[slot] = rng.choice(rows)
+        choice = np.flatnonzero(labels == other)
+        if same and len(choice) > 1:
+            choice = choice[choice != performers[slot]]
+        identities[slot] = rng.choice(choice)
+    return Batch(performers, identities, same)
+
+
+def augmented(pictures: NDArray[np.uint8], *, seed: int, step: int, stream: int, amount: float = 1.0) -> FloatArray:
+    """Pictures as a network takes them, each mirrored or not and graded a little.
+
+    Args:
+        pictures: (b, h, w, 3) uint8.
+        seed: of the run.
+        step: from 0.
+        stream: tells the uses of one step apart.
+        amount: 0: as they are; 1: mirrored half of the time, gain and each channel within 8 %.
+
+    Returns:
+        (b, 3, h, w) float32 in [0, 1].
+    """
+    rng = np.random.default_rng([seed, _LOOKS, step, stream])
+    mirrored = rng.random(len(pictures)) < 0.5 * min(amount, 1.0)
+    gains = 1.0 + 0.08 * amount * rng.uniform(-1.0, 1.0, (len(pictures), 1, 1, 1))
+    tints = 1.0 + 0.08 * amount * rng.uniform(-1.0, 1.0, (len(pictures), 1, 1, 3))
+    looks = pictures.astype(np.float32) / 255.0
+    looks[mirrored] = looks[mirrored, :, ::-1]
+    graded = np.clip(looks * (gains * tints).astype(np.float32), 0.0, 1.0)
+    return np.ascontiguousarray(graded.transpose(0, 3, 1, 2))

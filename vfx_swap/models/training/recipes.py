@@ -1,0 +1,52 @@
+"""Recipes: what a generator is trained by, under a name. Numbers are those of the paper and of its later script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from vfx_swap.errors import UsageError
+
+__all__ = ["RECIPES", "Recipe", "recipe_named"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Weights of losses, and who judges."""
+
+    name: str
+    judge: Literal["patch", "projected"]
+    bounded: bool
+    """The generator's convention: True: RGB in [0, 1]; False: ImageNet-normalised and linear."""
+    identity: float
+    reconstruction: float
+    features: float
+    feature_layers: int
+    """How many of the last layers are matched."""
+    penalty: float
+    """Of the gradient; 0: none."""
+    rate: float
+    betas: tuple[float, float]
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({
+    recipe.name: recipe
+    for recipe in (
+        # Section 4.1 of the paper; it names no rate: that of the released weights.
+        Recipe("paper", "patch", True, 10.0, 10.0, 10.0, 2, 1e-5, 2e-4, (0.0, 0.999)),
+        Recipe("projected", "projected", False, 30.0, 10.0, 10.0, 1, 0.0, 4e-4, (0.0, 0.99)),
+    )
+})  # fmt: skip
+
+
+def recipe_named(name: str) -> Recipe:
+    """A recipe.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in RECIPES:
+        raise UsageError(f"there is no recipe {name!r}", mend=f"Recipes: {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,129 @@
+"""One step of a recogniser's training: ArcFace's margin over the identities of the crops. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vfx_swap.errors import UsageError
+from vfx_swap.models.arcface.network import ArcFace
+from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD
+from vfx_swap.models.training.checkpoints import read_state, write_network, write_state
+from vfx_swap.models.training.crops import Crops
+from vfx_swap.models.training.losses import margin_logits
+from vfx_swap.models.training.pairs import augmented
+
+__all__ = ["RecogniserSettings", "RecogniserTrainer"]
+
+
+@dataclass(frozen=True)
+class RecogniserSettings:
+    """What decides a run's numbers."""
+
+    width: int = 64
+    blocks: tuple[int, int, int, int] = (3, 4, 23, 3)
+    latent: int = 512
+    size: int = 112
+    batch: int = 32
+    rate: float = 1e-3
+    margin: float = 0.3
+    scale: float = 16.0
+    augment: float = 1.0
+    seed: int = 0
+
+
+class _Centres(nn.Module):
+    def __init__(self, *, classes: int, latent: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(classes, latent))
+
+
+class RecogniserTrainer:
+    """A run's network, its identities' centres and optimiser."""
+
+    def __init__(self, settings: RecogniserSettings, crops: Crops, *, device: torch.device) -> None:
+        """Fresh weights by the seed.
+
+        Raises:
+            UsageError: there are fewer than two people.
+        """
+        if len(crops.identities) < 2:
+            raise UsageError(f"{len(crops.identities)} identity is here; two are the least that can be told apart")
+        self.settings, self.crops, self.device = settings, crops, device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = ArcFace(
+                blocks=settings.blocks, width=settings.width, latent=settings.latent, size=settings.size
+            ).to(device)
+            self._centres = _Centres(classes=len(crops.identities), latent=settings.latent).to(device)
+        self._mean = torch.tensor(IMAGENET_MEAN, device=device).reshape(1, 3, 1, 1)
+        self._std = torch.tensor(IMAGENET_STD, device=device).reshape(1, 3, 1, 1)
+        trained = [*self.network.parameters(), *self._centres.parameters()]
+        self._optimisers = {"adam": torch.optim.Adam(trained, lr=settings.rate)}
+
+    def step(self, number: int) -> dict[str, float]:
+        """Train on the crops of a step; the loss and how many of them were told right."""
+        settings, crops = self.settings, self.crops
+        rng = np.random.default_rng([settings.seed, 17, number])
+        rows = rng.choice(len(crops.labels), settings.batch, replace=settings.batch > len(crops.labels))
+        looks = augmented(crops.pictures[rows], seed=settings.seed, step=number, stream=0, amount=settings.augment)
+        labels = torch.from_numpy(crops.labels[rows]).to(self.device)
+        self.network.train()
+        optimiser = self._optimisers["adam"]
+        optimiser.zero_grad(set_to_none=True)
+        with torch.random.fork_rng(devices=[]):  # of the dropout
+            torch.manual_seed(settings.seed * 1_000_003 + number)
+            vectors = self.network(self._seen(torch.from_numpy(looks).to(self.device)))
+        told = margin_logits(vectors, self._centres.weight, labels, margin=settings.margin, scale=settings.scale)
+        loss = nn.functional.cross_entropy(told, labels)
+        loss.backward()
+        optimiser.step()
+        return {"loss": float(loss.detach()), "right": float((told.argmax(1) == labels).float().mean())}
+
+    def write(self, folder: Path, *, step: int) -> None:
+        """`recogniser.safetensors`, and `state.safetensors` to go on from.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        settings = self.settings
+        facts: dict[str, object] = {
+            "network": "arcface", "width": settings.width, "blocks": " ".join(map(str, settings.blocks)),
+            "latent": settings.latent, "size": settings.size, "template": self.crops.template, "step": step,
+        }  # fmt: skip
+        write_network(folder / "recogniser.safetensors", self.network, facts=facts)
+        write_state(
+            folder / "state.safetensors",
+            modules=self._modules(),
+            optimisers=self._optimisers,
+            facts=self._facts() | {"step": str(step)},
+        )
+
+    def read(self, folder: Path) -> int:
+        """Go on from a folder that `write` wrote; how many steps were done.
+
+        Raises:
+            MissingInputError: it holds no state.
+            ModelMismatchError: it was begun with other settings, or is not whole.
+        """
+        told = read_state(
+            folder / "state.safetensors", modules=self._modules(), optimisers=self._optimisers, facts=self._facts()
+        )
+        return int(told["step"])
+
+    def _modules(self) -> Mapping[str, nn.Module]:
+        return {"network": self.network, "centres": self._centres}
+
+    def _facts(self) -> dict[str, str]:
+        told = {key: str(value) for key, value in asdict(self.settings).items()}
+        return told | {"side": str(self.crops.side), "identities": " ".join(self.crops.identities)}
+
+    def _seen(self, plain: Tensor) -> Tensor:
+        size = (self.settings.size, self.settings.size)
+        small = nn.functional.interpolate(plain, size, mode="bilinear", antialias=True, align_corners=False)
+        return (small - self._mean) / self._std

@@ -1,0 +1,186 @@
+"""Folders of photographs become aligned crops to train on; whoever did not consent to training is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from vfx_swap.colour.display import to_display
+from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
+from vfx_swap.errors import (
+    ConsentExpiredError,
+    ConsentMissingError,
+    ConsentScopeError,
+    InputError,
+    MissingInputError,
+    NoFaceError,
+    UsageError,
+)
+from vfx_swap.geometry.warps import cut_crop, fit_similarity
+from vfx_swap.models.default import FaceModels
+from vfx_swap.models.templates import five_points, template_named
+from vfx_swap.models.training.crops import Usage, write_crops
+from vfx_swap.pipeline.consent import consent_from_file
+from vfx_swap.pipeline.identity import read_photograph
+from vfx_swap.types import Consent, Window
+
+__all__ = ["CONSENT_NAMES", "Prepared", "check_training_consent", "prepare_crops"]
+
+CONSENT_NAMES = ("consent.json", "consent.toml")
+"""A record beside an identity's pictures."""
+_PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was made."""
+
+    crops: int
+    identities: int
+    skipped: tuple[str, ...]
+    """Pictures without a face that could be used, each with the reason."""
+
+
+def check_training_consent(consent: Consent, *, today: date, model: str, where: object) -> None:
+    """Refuse training that a record does not allow.
+
+    Args:
+        consent: the record.
+        today: the day of the use.
+        model: name of what is trained; compared with the record's list where that names any.
+        where: for messages.
+
+    Raises:
+        ConsentExpiredError: before its first or past its last day.
+        ConsentScopeError: training is not allowed, or not of this model.
+    """
+    if not consent.valid_from <= today <= consent.expires:
+        raise ConsentExpiredError(
+            f"consent {consent.id} holds from {consent.valid_from} to {consent.expires}; today is {today}", where=where
+        )
+    training = json.loads(consent.record_json).get("training")
+    if not training or not training["allowed"]:
+        raise ConsentScopeError(
+            f"consent {consent.id} does not allow models to be trained",
+            where=where,
+            mend='Ask for a record with "training": {"allowed": true}; docs/training.md shows one',
+        )
+    if training.get("models") and model not in training["models"]:
+        raise ConsentScopeError(
+            f"consent {consent.id} allows to train {', '.join(training['models'])}, not {model!r}",
+            where=where,
+            mend="Say which model is trained with --model",
+        )
+
+
+def prepare_crops(
+    root: Path,
+    out: Path,
+    *,
+    models: FaceModels,
+    config: ColourConfig,
+    today: date,
+    size: int = 224,
+    template: str = "arcface_112_v1",
+    model: str = "",
+    consent: Path | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+) -> Prepared:
+    """Align every picture of every identity and write the crops.
+
+    Args:
+        root: a folder of identities: a folder each, of pictures, with `consent.json` or `consent.toml`.
+        out: the folder of crops.
+        models: that see faces.
+        config: of colour.
+        today: the day of the use.
+        size: side of a crop in pixels.
+        template: where the face lies in it.
+        model: name of what is to be trained.
+        consent: a record for identities that have none beside their pictures.
+        say: called with a line for every identity and every warning.
+
+    Raises:
+        MissingInputError: there is no such folder.
+        RefusedError: a record is missing, no longer holds, or does not allow training; nothing is read then.
+        NoFaceError: no picture had a face.
+    """
+    points, people = template_named(template).pixels(size), _people(root)
+    # All records before any picture.
+    usage = {folder.name: _usage(folder, fallback=consent, today=today, model=model) for folder in people}
+    pictures, labels, files, skipped = list[np.ndarray](), list[int](), list[str](), list[str]()
+    for label, folder in enumerate(people):
+        before = len(pictures)
+        for path in _pictures(folder):
+            try:
+                pictures.append(_crop(path, models=models, config=config, points=points, size=size, say=say))
+            except InputError as error:
+                skipped.append(f"{path}: {error.what}")
+            else:
+                labels.append(label)
+                files.append(f"{folder.name}/{path.name}")
+        say(f"{folder.name}: {len(pictures) - before} crops")
+    if not pictures:
+        raise NoFaceError("no picture had a face that could be used", where=root)
+    write_crops(
+        out,
+        pictures=np.stack(pictures),
+        labels=np.array(labels, dtype=np.int64),
+        identities=[folder.name for folder in people],
+        files=files,
+        template=template,
+        usage=usage,
+    )
+    return Prepared(len(pictures), len(set(labels)), tuple(skipped))
+
+
+def _people(root: Path) -> list[Path]:
+    if not root.is_dir():
+        raise MissingInputError("there is no such folder", where=root)
+    people = sorted(one for one in root.iterdir() if one.is_dir())
+    if not people:
+        raise UsageError("it holds no folders of identities", where=root, mend="Put each person's pictures in a folder")
+    return people
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """One file of each stem: the same picture twice would be a pair of one person that teaches nothing."""
+    found = sorted(one for one in folder.iterdir() if one.suffix.lower() in _PICTURES)
+    return list({one.stem: one for one in reversed(found)}.values())[::-1]
+
+
+def _usage(folder: Path, *, fallback: Path | None, today: date, model: str) -> Usage:
+    beside = [folder / name for name in CONSENT_NAMES if (folder / name).is_file()]
+    path = beside[0] if beside else fallback
+    if path is None:
+        raise ConsentMissingError(
+            f"{folder.name!r} has no consent record",
+            where=folder,
+            mend=f"Put {CONSENT_NAMES[0]} beside the pictures, or give one for all with --consent",
+        )
+    held = consent_from_file(path)
+    check_training_consent(held, today=today, model=model, where=path)
+    digest = hashlib.sha256(held.record_json.encode()).hexdigest()
+    return Usage(held.id, digest, held.valid_from.isoformat(), held.expires.isoformat())
+
+
+def _crop(
+    path: Path, *, models: FaceModels, config: ColourConfig, points: np.ndarray, size: int, say: Callable[[str], None]
+) -> np.ndarray:
+    """(size, size, 3) uint8, sRGB-encoded, of the largest face."""
+    linear = read_photograph(path, config=config, colour_space=None, warn=say)
+    image = to_display(linear, config=config, colour_space=LINEAR_REC709)
+    found = sorted(models.detector.detect(image), key=lambda one: -one.height)
+    landmarks = models.landmarker.landmarks(image, found[0]) if found else None
+    if landmarks is None:
+        raise NoFaceError("no face was found", where=path)
+    warp = fit_similarity(five_points(landmarks.points), points, width=size, height=size)
+    window = Window(0, 0, linear.shape[1], linear.shape[0])
+    crop = cut_crop(image.rgb, data_window=window, warp=warp, colour_space="sRGB")
+    return np.round(np.clip(crop.rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
