@@ -3,7 +3,11 @@
     VfxSwapError                  base; never raised itself
     ├── UsageError                the caller asked for something that cannot be           INVALID_ARGUMENT    exit 2
     │   ├── FrameRangeError       a frame range that does not parse or is empty
-    │   └── SettingsError         a shot file or setting: every problem at once
+    │   ├── SettingsError         a shot file or setting: every problem at once
+    │   ├── ProtocolError         a message that does not say what its place asks for
+    │   ├── LimitError            a message, frame or stream larger than a server takes       OUT_OF_RANGE
+    │   ├── JobMissingError       a server knows no such job                                  NOT_FOUND
+    │   └── RequestConflictError  a request id that was used for other work                   ALREADY_EXISTS
     ├── InputError                a file or picture given is not fit                      FAILED_PRECONDITION exit 2
     │   ├── MissingInputError     it does not exist                                       NOT_FOUND
     │   ├── UnreadableImageError  it exists but is truncated, empty or of a wrong type    DATA_LOSS
@@ -15,11 +19,19 @@
     ├── RefusedError              we could, but must not                                  PERMISSION_DENIED   exit 3
     │   ├── ConsentMissingError   no consent record
     │   ├── ConsentExpiredError   before its first or past its last valid day
-    │   └── ConsentScopeError     the use is outside what was consented to
+    │   ├── ConsentScopeError     the use is outside what was consented to
+    │   ├── UnauthenticatedError  a server does not know who asks                         UNAUTHENTICATED
+    │   ├── RoleError             who asks may not do this
+    │   └── PathRefusedError      a path outside the folders a server works in
     ├── CannotRunError            this machine cannot do it                               UNAVAILABLE         exit 4
     │   ├── ModelMissingError     a model file is not found                               NOT_FOUND
     │   ├── ModelMismatchError    a model file is not what its card says                  FAILED_PRECONDITION
-    │   └── DeviceError           the device or provider asked for is not there
+    │   ├── DeviceError           the device or provider asked for is not there
+    │   ├── DeviceMemoryError     the device's memory is not enough                       RESOURCE_EXHAUSTED
+    │   ├── ServerUnreachableError no server answers there
+    │   ├── BusyError             a server's queue is full: later                         RESOURCE_EXHAUSTED
+    │   ├── DeadlineError         the time given was not enough                           DEADLINE_EXCEEDED
+    │   └── WorkerDiedError       the process that did the work died, twice               INTERNAL
     ├── OutputError               a result could not be written                           INTERNAL            exit 1
     │   └── DiskFullError         the disk is full                                        RESOURCE_EXHAUSTED
     ├── FramesFailedError         some frames failed, each named; the rest are written    ABORTED             exit 1
@@ -35,32 +47,44 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "BusyError",
     "CancelledError",
     "CannotRunError",
     "ColourSpaceError",
     "ConsentExpiredError",
     "ConsentMissingError",
     "ConsentScopeError",
+    "DeadlineError",
     "DeviceError",
+    "DeviceMemoryError",
     "DiskFullError",
     "FrameFailure",
     "FrameRangeError",
     "FramesFailedError",
     "IdentityError",
     "InputError",
+    "JobMissingError",
+    "LimitError",
     "MissingInputError",
     "ModelMismatchError",
     "ModelMissingError",
     "NoFaceError",
     "OutputError",
+    "PathRefusedError",
     "Problem",
+    "ProtocolError",
     "RefusedError",
+    "RequestConflictError",
+    "RoleError",
+    "ServerUnreachableError",
     "SettingsError",
     "TracksError",
+    "UnauthenticatedError",
     "UnreadableImageError",
     "UnsupportedImageError",
     "UsageError",
     "VfxSwapError",
+    "WorkerDiedError",
 ]
 
 
@@ -125,6 +149,28 @@ class SettingsError(UsageError):
         super().__init__(f"{count} problem{'s' if count != 1 else ''}:{lines}", where=where)
 
 
+class ProtocolError(UsageError):
+    """A message that is malformed, or that does not say what its place asks for."""
+
+
+class LimitError(UsageError):
+    """A message, frame, stream or job larger than a server takes."""
+
+    grpc_status = "OUT_OF_RANGE"
+
+
+class JobMissingError(UsageError):
+    """A server knows no job of that id, or none that who asks may see."""
+
+    grpc_status = "NOT_FOUND"
+
+
+class RequestConflictError(UsageError):
+    """A request id that was used before, for other work."""
+
+    grpc_status = "ALREADY_EXISTS"
+
+
 class InputError(VfxSwapError):
     """A file or picture that was given is not fit for the work."""
 
@@ -185,6 +231,20 @@ class ConsentScopeError(RefusedError):
     """A use outside what the consent record allows."""
 
 
+class UnauthenticatedError(RefusedError):
+    """A server does not know who asks: no token or certificate, or one that is wrong or expired."""
+
+    grpc_status = "UNAUTHENTICATED"
+
+
+class RoleError(RefusedError):
+    """Who asks is known, and may not do this."""
+
+
+class PathRefusedError(RefusedError):
+    """A path outside the folders that a server works in."""
+
+
 class CannotRunError(VfxSwapError):
     """This machine cannot do the work."""
 
@@ -206,6 +266,42 @@ class ModelMismatchError(CannotRunError):
 
 class DeviceError(CannotRunError):
     """The device or execution provider that was asked for is not there."""
+
+
+class DeviceMemoryError(CannotRunError):
+    """The device's memory is not enough, even for one frame at a time."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class ServerUnreachableError(CannotRunError):
+    """No server answers at that address, or it went away."""
+
+
+class BusyError(CannotRunError):
+    """A server's queue is full; nothing was begun.
+
+    Attributes:
+        retry_seconds: when to try again.
+    """
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, what: str, *, retry_seconds: float = 1.0, where: object = None, mend: str | None = None) -> None:
+        self.retry_seconds = retry_seconds
+        super().__init__(what, where=where, mend=mend)
+
+
+class DeadlineError(CannotRunError):
+    """The time that the caller gave was not enough."""
+
+    grpc_status = "DEADLINE_EXCEEDED"
+
+
+class WorkerDiedError(CannotRunError):
+    """The process that did the work died, and did so again when the work was tried once more."""
+
+    grpc_status = "INTERNAL"
 
 
 class OutputError(VfxSwapError):
