@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vfx_swap.errors import MissingInputError, Problem, SettingsError
 from vfx_swap.settings import LATER, Shot, draft_shot, load_shot, shot_from_values
-from vfx_swap.settings.load import MAX_SHOT_BYTES
+from vfx_swap.settings.toml_file import MAX_FILE_BYTES
 
 GOOD = """schema = "vfx_swap/shot.1"
 name = "sq010_sh0020"
@@ -250,7 +250,7 @@ def test_a_shot_file_that_is_not_there(tmp_path: Path) -> None:
         load_shot(tmp_path / "file" / "no.toml")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name = 'a'\n\xff", b"#" * (MAX_SHOT_BYTES + 1), b"\0"])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name = 'a'\n\xff", b"#" * (MAX_FILE_BYTES + 1), b"\0"])
 def test_bytes_that_are_no_text(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "shot.toml").write_bytes(content)
     with pytest.raises(SettingsError):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,18 +10,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vfx_swap.errors import MissingInputError, Problem, SettingsError
+from vfx_swap.errors import Problem
 from vfx_swap.settings.checks import Knows, check_values
-from vfx_swap.settings.lines import key_lines, line_of
 from vfx_swap.settings.messages import describe_findings
 from vfx_swap.settings.shot import Shot
+from vfx_swap.settings.toml_file import in_order, placed, read_toml
 
 __all__ = ["ENGINES", "Draft", "draft_shot", "load_shot", "shot_from_values"]
 
 ENGINES: tuple[str, ...] = ("reprojection",)
 """Engines that every installation has."""
-MAX_SHOT_BYTES = 1 << 20
-"""A shot file is a page of text; more is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,7 @@ class Draft:
 
     def with_problems(self, *problems: Problem) -> Draft:
         """The same draft with more problems, their lines looked up."""
-        placed = tuple(
-            problem if problem.line is not None else replace(problem, line=line_of(self.lines, problem.key))
-            for problem in problems
-        )
-        return replace(self, problems=self.problems + placed)
+        return replace(self, problems=self.problems + placed(problems, lines=self.lines))
 
     def result(self) -> Shot:
         """The shot.
@@ -60,8 +52,7 @@ class Draft:
             SettingsError: with every problem, in the order of the file.
         """
         if self.problems or self.shot is None:
-            unique = dict.fromkeys(self.problems)
-            raise SettingsError(sorted(unique, key=lambda problem: (problem.line or 0, problem.key)), where=self.where)
+            raise in_order(self.problems, where=self.where)
         return self.shot
 
 
@@ -91,19 +82,11 @@ def draft_shot(
         MissingInputError: there is no such file.
     """
     where = Path(path)
-    folder = where.parent.absolute()
-    draft = Draft(where=where, folder=folder)
-    text = _read_text(where)
-    if isinstance(text, Problem):
-        return draft.with_problems(text)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return draft.with_problems(_syntax_problem(str(error), text))
-    except (RecursionError, ValueError) as error:  # a nest too deep, a number too long
-        return draft.with_problems(Problem(key="", what=f"cannot be read as TOML: {type(error).__name__}"))
-    lines = key_lines(text)
-    return _check(replace(draft, lines=lines), raw, engines=engines, knows_colour_space=knows_colour_space)
+    read = read_toml(where, kind="shot file", page="docs/shot-file.md")
+    draft = Draft(where=where, folder=where.parent.absolute(), lines=read.lines)
+    if read.problems:
+        return draft.with_problems(*read.problems)
+    return _check(draft, read.values, engines=engines, knows_colour_space=knows_colour_space)
 
 
 def shot_from_values(
@@ -124,39 +107,6 @@ def shot_from_values(
     draft = Draft(where=None, folder=Path(folder).absolute())
     raw = {"schema": "vfx_swap/shot.1", **values}
     return _check(draft, raw, engines=engines, knows_colour_space=knows_colour_space)
-
-
-def _read_text(where: Path) -> str | Problem:
-    try:
-        with where.open("rb") as file:
-            content = file.read(MAX_SHOT_BYTES + 1)
-    except FileNotFoundError as error:
-        raise MissingInputError(
-            "there is no such shot file", where=where, mend="Check the path; docs/shot-file.md shows one"
-        ) from error
-    except NotADirectoryError as error:
-        raise MissingInputError("there is no such shot file", where=where, mend="Check the path") from error
-    except IsADirectoryError:
-        return Problem(key="", what="is a folder, not a shot file")
-    except (OSError, ValueError) as error:
-        return Problem(key="", what=f"cannot be read: {getattr(error, 'strerror', None) or error}")
-    if len(content) > MAX_SHOT_BYTES:
-        return Problem(key="", what=f"is larger than {MAX_SHOT_BYTES} bytes, which no shot file is")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return Problem(key="", what="is not UTF-8 text", mend="Save it as UTF-8", line=line)
-
-
-def _syntax_problem(message: str, text: str) -> Problem:
-    found = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$", message)
-    if found is None:
-        return Problem(key="", what=f"is not valid TOML: {message}")
-    line = int(found[1]) if found[1] else text.count("\n") + 1
-    what = message[: found.start()]
-    mend = "Text stands in quotes, one key a line, `key = value`"
-    return Problem(key="", what=f"is not valid TOML: {what[:1].lower()}{what[1:]}", mend=mend, line=line)
 
 
 def _absolute(draft: Draft, value: object) -> object:

@@ -1,4 +1,4 @@
-"""pydantic's findings in the words of the shot file: key, what, mend."""
+"""pydantic's findings in the words of the file they are in: key, what, mend."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def range_of(field: FieldInfo) -> tuple[float, float] | None:
     return (low[0], high[0]) if low and high else None
 
 
-def _locate(location: Sequence[str | int]) -> tuple[type[BaseModel], FieldInfo | None]:
+def _locate(location: Sequence[str | int], root: type[BaseModel]) -> tuple[type[BaseModel], FieldInfo | None]:
     """The table a location lies in and the field it names, if the table has it."""
-    model: type[BaseModel] = Shot
+    model = root
     field: FieldInfo | None = None
     names = [part for part in location if isinstance(part, str)]
     for index, name in enumerate(names):
@@ -94,13 +94,14 @@ def _locate(location: Sequence[str | int]) -> tuple[type[BaseModel], FieldInfo |
     return model, field
 
 
-def _mend_unknown(name: str, model: type[BaseModel]) -> str:
+def _mend_unknown(name: str, model: type[BaseModel], root: type[BaseModel]) -> str:
     known = fields_of(model)
-    for table, field in fields_of(Shot).items():
+    for table, field in fields_of(root).items():
         inner = table_of(field)
         if inner is not None and name in fields_of(inner):
-            return f"`{name}` belongs in {f'[[{table}]]' if table == 'cast' else f'[{table}]'}"
-    if name in fields_of(Shot):
+            many = any(get_origin(arm) is tuple for arm in _arms(field.annotation))
+            return f"`{name}` belongs in {f'[[{table}]]' if many else f'[{table}]'}"
+    if name in fields_of(root):
         return f"`{name}` belongs at the top of the file, before the first table"
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
@@ -108,13 +109,17 @@ def _mend_unknown(name: str, model: type[BaseModel]) -> str:
     return f"Known keys here: {', '.join(known)}"
 
 
-def _describe(finding: Mapping[str, Any]) -> tuple[str, str | None]:  # Any: pydantic's ErrorDetails holds any input
+def _describe(
+    finding: Mapping[str, Any],  # Any: pydantic's ErrorDetails holds any input
+    root: type[BaseModel],
+    kind_of_file: str,
+) -> tuple[str, str | None]:
     kind, given = str(finding["type"]), finding["input"]
-    model, field = _locate(finding["loc"])
+    model, field = _locate(finding["loc"], root)
     last = finding["loc"][-1] if finding["loc"] else ""
     if kind == "extra_forbidden":
-        owner = "a shot file" if model is Shot else "this table"
-        return f"is not a key of {owner}", _mend_unknown(str(last), model)
+        owner = f"a {kind_of_file}" if model is root else "this table"
+        return f"is not a key of {owner}", _mend_unknown(str(last), model, root)
     if kind == "missing" and isinstance(last, int):
         return "is missing: the list is too short", None
     if kind == "missing":
@@ -148,12 +153,20 @@ def _describe(finding: Mapping[str, Any]) -> tuple[str, str | None]:  # Any: pyd
     return f"{message[0].lower()}{message[1:]}, got {shorten(given)}", None
 
 
-def describe_findings(error: ValidationError) -> tuple[Problem, ...]:
-    """Every finding of pydantic as a problem, without lines."""
+def describe_findings(
+    error: ValidationError, *, root: type[BaseModel] = Shot, kind: str = "shot file"
+) -> tuple[Problem, ...]:
+    """Every finding of pydantic as a problem, without lines.
+
+    Args:
+        error: what pydantic raised.
+        root: the model that was validated.
+        kind: what the file is called in messages.
+    """
     problems = []
     for finding in error.errors(include_url=False, include_context=False):
         if finding["type"] == "too_short" and finding["input"]:
             continue  # entries there are; that they are wrong is another finding
-        what, mend = _describe(finding)
+        what, mend = _describe(finding, root, kind)
         problems.append(Problem(key=key_name(finding["loc"]), what=what, mend=mend))
     return tuple(problems)
