@@ -30,7 +30,16 @@ from vfx_swap.pipeline.shot import ShotReport, Tools, render_shot
 from vfx_swap.settings import Cast, file_sha256, shot_from_values
 from vfx_swap.types import Embedding
 
-__all__ = ["Pack", "build_double", "build_pack", "render", "render_values", "with_settings", "write_still_plate"]
+__all__ = [
+    "Pack",
+    "build_double",
+    "build_pack",
+    "render",
+    "render_values",
+    "with_settings",
+    "write_plate",
+    "write_still_plate",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +113,7 @@ def write_still_plate(portrait: Portrait, path: Path, *, factor: int) -> None:
             for index in range(3)
         ]
         linear = np.clip(np.stack(channels, axis=-1), 0.0, None).astype(np.float32)
-    _write(path, linear)
+    write_plate(path, linear)
 
 
 def render(
@@ -166,7 +175,8 @@ def with_settings(values: Mapping[str, Any], settings: Sequence[str]) -> dict[st
     return out
 
 
-def _write(path: Path, rgb: FloatArray) -> None:
+def write_plate(path: Path, rgb: FloatArray) -> None:
+    """Scene-linear Rec.709, (height, width, 3), as a half EXR."""
     spec = oiio.ImageSpec(rgb.shape[1], rgb.shape[0], 3, oiio.HALF)
     spec.attribute("compression", "zip")
     spec.attribute("colorInteropID", "lin_rec709_scene")

@@ -4,6 +4,7 @@ Portraits and demo have no known answer: the swap is compared with the plate. Do
 one: a render of the true swap, true landmarks, true mattes of what lies in front. Prints tables, writes `quality.json`,
 crops (plate, swap, identity) and sheets of doubles (plate, swap, true swap, difference, matte) at 200 %.
 
+    scripts/bench quality --pairs pairs.toml [--engine CARD]       the paper's measures on pairs of your own
     scripts/bench quality [--shots NAMES] [--quick] [--set matte.feather=0.1] [--compare OLD.json] [--out DIR] [--json]
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,10 +24,13 @@ from rich.table import Table
 
 from scripts.benchmarks._double_cases import DoubleRun
 from scripts.benchmarks._doubles import DoubleShot, find_shots
+from scripts.benchmarks._pairs import PAIR_PROTOCOLS, PairRun, print_pairs
+from scripts.benchmarks._pairs_file import Pairs, read_pairs_file
 from scripts.benchmarks._portrait_cases import RESHAPE, PortraitRun
 from scripts.benchmarks._truth_report import print_changes, print_protocols, print_truth
 from scripts.benchmarks._truth_result import as_json
 from vfx_swap.colour.ocio import load_config
+from vfx_swap.errors import VfxSwapError
 from vfx_swap.io.atomic import atomic_write
 from vfx_swap.models.default import load_face_models
 from vfx_swap.pipeline.engines import engine_ids
@@ -33,9 +38,10 @@ from vfx_swap.pipeline.qc import Metrics
 from vfx_swap.pipeline.qc_report import PROTOCOLS, metric_rows
 from vfx_swap.settings.load import ENGINES
 
-__all__ = ["SCHEMA", "main"]
+__all__ = ["PAIRS_SCHEMA", "SCHEMA", "main"]
 
 SCHEMA = "vfx_swap/quality.1"
+PAIRS_SCHEMA = "vfx_swap/quality-pairs.1"
 
 Case = dict[str, Any]
 
@@ -45,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = _arguments(arguments)
     out = given.out.absolute()
     console = Console(stderr=given.json, width=max(Console().width, 140))
+    if given.pairs is not None:
+        try:
+            _pairs(given, out, console, read_pairs_file(given.pairs))
+        except VfxSwapError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(error.exit_code) from error
+        return
     old = json.loads(given.compare.read_text(encoding="utf-8"))["cases"] if given.compare else None
     shots = find_shots(given.doubles)
     portraits, demo, doubles = _chosen(given.shots, shots, frames=given.frames)
@@ -68,6 +81,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(f"numbers: {out / 'quality.json'}   200 %: {out / 'crops'}, {out / 'sheets'}", soft_wrap=True)
 
 
+def _pairs(given: argparse.Namespace, out: Path, console: Console, pairs: Pairs) -> None:
+    """Measure the pairs of a file, print, write `OUT/pairs.json`."""
+    settings = tuple(given.set)
+    if given.reshape != RESHAPE:
+        settings = (f"cast.reshape={given.reshape}", *settings)
+    with load_face_models() as models:
+        run = PairRun(out, models, load_config(), settings, partial(console.print, style="dim"))
+        cases = run.measure(pairs)
+        recogniser = models.recogniser.id
+    with atomic_write(out / "pairs.json") as temporary:
+        how = {"engine": given.engine, "recogniser": recogniser, "set": given.set}
+        told = {"schema": PAIRS_SCHEMA, **how, "cases": cases}
+        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    if given.json:
+        for name, case in cases.items():
+            print(json.dumps({"case": name, **case}), flush=True)
+    print_pairs(console, given.engine, cases)
+    if given.protocols:
+        for name, text in PAIR_PROTOCOLS.items():
+            console.print(f"  {name}: {text}", style="dim", highlight=False, soft_wrap=True)
+    console.print(f"recogniser: {recogniser}   numbers: {out / 'pairs.json'}", soft_wrap=True)
+    if any("error" in case for case in cases.values()):
+        raise SystemExit(1)
+
+
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/bench quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -84,6 +122,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--reshape", type=float, default=RESHAPE, help="0 to 1; stills are measured at 0 too")
     parser.add_argument("--engine", default=ENGINES[0], metavar="E", help="any engine that is here")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the shot file")
+    parser.add_argument(
+        "--pairs", type=Path, metavar="PAIRS.toml", help="plates and identities; this alone is measured"
+    )
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="print the change against this quality.json")
     parser.add_argument("--protocols", action="store_true", help="say how each number against the truth is measured")
     parser.add_argument("--json", action="store_true", help="one JSON object a case on stdout")
