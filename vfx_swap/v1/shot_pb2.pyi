@@ -1,0 +1,181 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Missing(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MISSING_UNSPECIFIED: _ClassVar[Missing]
+    MISSING_ERROR: _ClassVar[Missing]
+    MISSING_HOLD: _ClassVar[Missing]
+    MISSING_BLACK: _ClassVar[Missing]
+
+class Position(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POSITION_UNSPECIFIED: _ClassVar[Position]
+    POSITION_LARGEST: _ClassVar[Position]
+    POSITION_LEFT: _ClassVar[Position]
+    POSITION_RIGHT: _ClassVar[Position]
+    POSITION_ALL: _ClassVar[Position]
+
+class Match(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MATCH_UNSPECIFIED: _ClassVar[Match]
+    MATCH_PLATE: _ClassVar[Match]
+    MATCH_NONE: _ClassVar[Match]
+
+class Holdout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HOLDOUT_UNSPECIFIED: _ClassVar[Holdout]
+    HOLDOUT_HAIR: _ClassVar[Holdout]
+    HOLDOUT_GLASSES: _ClassVar[Holdout]
+    HOLDOUT_HAND: _ClassVar[Holdout]
+
+class Layer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LAYER_UNSPECIFIED: _ClassVar[Layer]
+    LAYER_MATTE: _ClassVar[Layer]
+    LAYER_PATCH: _ClassVar[Layer]
+    LAYER_STMAP: _ClassVar[Layer]
+    LAYER_REGIONS: _ClassVar[Layer]
+    LAYER_CRYPTOMATTE: _ClassVar[Layer]
+MISSING_UNSPECIFIED: Missing
+MISSING_ERROR: Missing
+MISSING_HOLD: Missing
+MISSING_BLACK: Missing
+POSITION_UNSPECIFIED: Position
+POSITION_LARGEST: Position
+POSITION_LEFT: Position
+POSITION_RIGHT: Position
+POSITION_ALL: Position
+MATCH_UNSPECIFIED: Match
+MATCH_PLATE: Match
+MATCH_NONE: Match
+HOLDOUT_UNSPECIFIED: Holdout
+HOLDOUT_HAIR: Holdout
+HOLDOUT_GLASSES: Holdout
+HOLDOUT_HAND: Holdout
+LAYER_UNSPECIFIED: Layer
+LAYER_MATTE: Layer
+LAYER_PATCH: Layer
+LAYER_STMAP: Layer
+LAYER_REGIONS: Layer
+LAYER_CRYPTOMATTE: Layer
+
+class Shot(_message.Message):
+    __slots__ = ("name", "plate", "output", "frames", "colour_space", "missing", "engine", "cast", "lighting", "grain", "matte", "network", "write")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PLATE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    COLOUR_SPACE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    CAST_FIELD_NUMBER: _ClassVar[int]
+    LIGHTING_FIELD_NUMBER: _ClassVar[int]
+    GRAIN_FIELD_NUMBER: _ClassVar[int]
+    MATTE_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    WRITE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    plate: str
+    output: str
+    frames: str
+    colour_space: str
+    missing: Missing
+    engine: str
+    cast: _containers.RepeatedCompositeFieldContainer[Cast]
+    lighting: Lighting
+    grain: Grain
+    matte: Matte
+    network: Network
+    write: Write
+    def __init__(self, name: _Optional[str] = ..., plate: _Optional[str] = ..., output: _Optional[str] = ..., frames: _Optional[str] = ..., colour_space: _Optional[str] = ..., missing: _Optional[_Union[Missing, str]] = ..., engine: _Optional[str] = ..., cast: _Optional[_Iterable[_Union[Cast, _Mapping]]] = ..., lighting: _Optional[_Union[Lighting, _Mapping]] = ..., grain: _Optional[_Union[Grain, _Mapping]] = ..., matte: _Optional[_Union[Matte, _Mapping]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., write: _Optional[_Union[Write, _Mapping]] = ...) -> None: ...
+
+class Cast(_message.Message):
+    __slots__ = ("performer", "track", "position", "identity", "strength", "reshape", "makeup")
+    PERFORMER_FIELD_NUMBER: _ClassVar[int]
+    TRACK_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    RESHAPE_FIELD_NUMBER: _ClassVar[int]
+    MAKEUP_FIELD_NUMBER: _ClassVar[int]
+    performer: str
+    track: int
+    position: Position
+    identity: str
+    strength: float
+    reshape: float
+    makeup: float
+    def __init__(self, performer: _Optional[str] = ..., track: _Optional[int] = ..., position: _Optional[_Union[Position, str]] = ..., identity: _Optional[str] = ..., strength: _Optional[float] = ..., reshape: _Optional[float] = ..., makeup: _Optional[float] = ...) -> None: ...
+
+class Lighting(_message.Message):
+    __slots__ = ("match", "exposure_stops", "temperature_mired", "tint", "environment", "environment_rotation_degrees", "light")
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    EXPOSURE_STOPS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_MIRED_FIELD_NUMBER: _ClassVar[int]
+    TINT_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_ROTATION_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    LIGHT_FIELD_NUMBER: _ClassVar[int]
+    match: Match
+    exposure_stops: float
+    temperature_mired: float
+    tint: float
+    environment: str
+    environment_rotation_degrees: float
+    light: _containers.RepeatedCompositeFieldContainer[Light]
+    def __init__(self, match: _Optional[_Union[Match, str]] = ..., exposure_stops: _Optional[float] = ..., temperature_mired: _Optional[float] = ..., tint: _Optional[float] = ..., environment: _Optional[str] = ..., environment_rotation_degrees: _Optional[float] = ..., light: _Optional[_Iterable[_Union[Light, _Mapping]]] = ...) -> None: ...
+
+class Light(_message.Message):
+    __slots__ = ("azimuth_degrees", "elevation_degrees", "intensity", "colour")
+    AZIMUTH_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    ELEVATION_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    INTENSITY_FIELD_NUMBER: _ClassVar[int]
+    COLOUR_FIELD_NUMBER: _ClassVar[int]
+    azimuth_degrees: float
+    elevation_degrees: float
+    intensity: float
+    colour: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, azimuth_degrees: _Optional[float] = ..., elevation_degrees: _Optional[float] = ..., intensity: _Optional[float] = ..., colour: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class Grain(_message.Message):
+    __slots__ = ("match",)
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    match: Match
+    def __init__(self, match: _Optional[_Union[Match, str]] = ...) -> None: ...
+
+class Matte(_message.Message):
+    __slots__ = ("expand_pixels", "feather", "holdout")
+    EXPAND_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    FEATHER_FIELD_NUMBER: _ClassVar[int]
+    HOLDOUT_FIELD_NUMBER: _ClassVar[int]
+    expand_pixels: float
+    feather: float
+    holdout: HoldoutList
+    def __init__(self, expand_pixels: _Optional[float] = ..., feather: _Optional[float] = ..., holdout: _Optional[_Union[HoldoutList, _Mapping]] = ...) -> None: ...
+
+class HoldoutList(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[Holdout]
+    def __init__(self, values: _Optional[_Iterable[_Union[Holdout, str]]] = ...) -> None: ...
+
+class Network(_message.Message):
+    __slots__ = ("pixel_boost", "parser")
+    PIXEL_BOOST_FIELD_NUMBER: _ClassVar[int]
+    PARSER_FIELD_NUMBER: _ClassVar[int]
+    pixel_boost: int
+    parser: str
+    def __init__(self, pixel_boost: _Optional[int] = ..., parser: _Optional[str] = ...) -> None: ...
+
+class Write(_message.Message):
+    __slots__ = ("layers",)
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    layers: _containers.RepeatedScalarFieldContainer[Layer]
+    def __init__(self, layers: _Optional[_Iterable[_Union[Layer, str]]] = ...) -> None: ...
