@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18vfx_swap/v1/pixels.proto\x12\x0bvfx_swap.v1\x1a\x17google/rpc/status.proto\"=\n\x06Window\x12\t\n\x01x\x18\x01 \x01(\x05\x12\t\n\x01y\x18\x02 \x01(\x05\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\"\xab\x02\n\x0b\x46rameHeader\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12(\n\x0b\x64\x61ta_window\x18\x02 \x01(\x0b\x32\x13.vfx_swap.v1.Window\x12+\n\x0e\x64isplay_window\x18\x03 \x01(\x0b\x32\x13.vfx_swap.v1.Window\x12*\n\npixel_type\x18\x04 \x01(\x0e\x32\x16.vfx_swap.v1.PixelType\x12\'\n\x04path\x18\x05 \x01(\x0b\x32\x17.vfx_swap.v1.PathPixelsH\x00\x12\'\n\x04slot\x18\x06 \x01(\x0b\x32\x17.vfx_swap.v1.SlotPixelsH\x00\x12+\n\x06inline\x18\x07 \x01(\x0b\x32\x19.vfx_swap.v1.InlinePixelsH\x00\x42\x0b\n\ttransport\"\x1a\n\nPathPixels\x12\x0c\n\x04path\x18\x01 \x01(\t\"\\\n\nSlotPixels\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12\x0c\n\x04size\x18\x05 \x01(\x04\"\x1c\n\x0cInlinePixels\x12\x0c\n\x04size\x18\x01 \x01(\x04\"H\n\nFrameChunk\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12\r\n\x05plane\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\")\n\x08\x46rameEnd\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12\x0e\n\x06\x63rc32c\x18\x02 \x01(\r\"\xb6\x01\n\x05Plane\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63hannels\x18\x02 \x01(\r\x12*\n\npixel_type\x18\x03 \x01(\x0e\x32\x16.vfx_swap.v1.PixelType\x12\'\n\x04slot\x18\x04 \x01(\x0b\x32\x17.vfx_swap.v1.SlotPixelsH\x00\x12+\n\x06inline\x18\x05 \x01(\x0b\x32\x19.vfx_swap.v1.InlinePixelsH\x00\x42\x0b\n\ttransport\"A\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x06number\x18\x02 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x42\x07\n\x05value\"\xbf\x02\n\tFrameDone\x12#\n\x06window\x18\x01 \x01(\x0b\x32\x13.vfx_swap.v1.Window\x12\"\n\x06planes\x18\x02 \x03(\x0b\x32\x12.vfx_swap.v1.Plane\x12$\n\x07metrics\x18\x03 \x03(\x0b\x32\x13.vfx_swap.v1.Metric\x12\x32\n\x06header\x18\x04 \x03(\x0b\x32\".vfx_swap.v1.FrameDone.HeaderEntry\x12\x17\n\x0fsettings_digest\x18\x05 \x01(\t\x12\x0e\n\x06output\x18\x06 \x01(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12%\n\x07timings\x18\x08 \x01(\x0b\x32\x14.vfx_swap.v1.Timings\x1a-\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8b\x01\n\x07Timings\x12\x15\n\rqueue_seconds\x18\x01 \x01(\x01\x12\x16\n\x0e\x64\x65\x63ode_seconds\x18\x02 \x01(\x01\x12\x15\n\rinfer_seconds\x18\x03 \x01(\x01\x12\x16\n\x0e\x65ncode_seconds\x18\x04 \x01(\x01\x12\x12\n\nbatch_size\x18\x05 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x06 \x01(\t\"t\n\x0b\x46rameResult\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12&\n\x04\x64one\x18\x02 \x01(\x0b\x32\x16.vfx_swap.v1.FrameDoneH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome*\x7f\n\tPixelType\x12\x1a\n\x16PIXEL_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPIXEL_TYPE_HALF\x10\x01\x12\x14\n\x10PIXEL_TYPE_FLOAT\x10\x02\x12\x14\n\x10PIXEL_TYPE_UINT8\x10\x03\x12\x15\n\x11PIXEL_TYPE_UINT16\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18vfx_swap/v1/pixels.proto\x12\x0bvfx_swap.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x17google/rpc/status.proto\"=\n\x06Window\x12\t\n\x01x\x18\x01 \x01(\x05\x12\t\n\x01y\x18\x02 \x01(\x05\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\"\xab\x02\n\x0b\x46rameHeader\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12(\n\x0b\x64\x61ta_window\x18\x02 \x01(\x0b\x32\x13.vfx_swap.v1.Window\x12+\n\x0e\x64isplay_window\x18\x03 \x01(\x0b\x32\x13.vfx_swap.v1.Window\x12*\n\npixel_type\x18\x04 \x01(\x0e\x32\x16.vfx_swap.v1.PixelType\x12\'\n\x04path\x18\x05 \x01(\x0b\x32\x17.vfx_swap.v1.PathPixelsH\x00\x12\'\n\x04slot\x18\x06 \x01(\x0b\x32\x17.vfx_swap.v1.SlotPixelsH\x00\x12+\n\x06inline\x18\x07 \x01(\x0b\x32\x19.vfx_swap.v1.InlinePixelsH\x00\x42\x0b\n\ttransport\"\x1a\n\nPathPixels\x12\x0c\n\x04path\x18\x01 \x01(\t\"\\\n\nSlotPixels\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12\x0c\n\x04size\x18\x05 \x01(\x04\"\x1c\n\x0cInlinePixels\x12\x0c\n\x04size\x18\x01 \x01(\x04\"H\n\nFrameChunk\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12\r\n\x05plane\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"9\n\x08\x46rameEnd\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12\x13\n\x06\x63rc32c\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\t\n\x07_crc32c\"\xb6\x01\n\x05Plane\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63hannels\x18\x02 \x01(\r\x12*\n\npixel_type\x18\x03 \x01(\x0e\x32\x16.vfx_swap.v1.PixelType\x12\'\n\x04slot\x18\x04 \x01(\x0b\x32\x17.vfx_swap.v1.SlotPixelsH\x00\x12+\n\x06inline\x18\x05 \x01(\x0b\x32\x19.vfx_swap.v1.InlinePixelsH\x00\x42\x0b\n\ttransport\"A\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x06number\x18\x02 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x42\x07\n\x05value\"\xbf\x02\n\tFrameDone\x12#\n\x06window\x18\x01 \x01(\x0b\x32\x13.vfx_swap.v1.Window\x12\"\n\x06planes\x18\x02 \x03(\x0b\x32\x12.vfx_swap.v1.Plane\x12$\n\x07metrics\x18\x03 \x03(\x0b\x32\x13.vfx_swap.v1.Metric\x12\x32\n\x06header\x18\x04 \x03(\x0b\x32\".vfx_swap.v1.FrameDone.HeaderEntry\x12\x17\n\x0fsettings_digest\x18\x05 \x01(\t\x12\x0e\n\x06output\x18\x06 \x01(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12%\n\x07timings\x18\x08 \x01(\x0b\x32\x14.vfx_swap.v1.Timings\x1a-\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8b\x01\n\x07Timings\x12\x15\n\rqueue_seconds\x18\x01 \x01(\x01\x12\x16\n\x0e\x64\x65\x63ode_seconds\x18\x02 \x01(\x01\x12\x15\n\rinfer_seconds\x18\x03 \x01(\x01\x12\x16\n\x0e\x65ncode_seconds\x18\x04 \x01(\x01\x12\x12\n\nbatch_size\x18\x05 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x06 \x01(\t\"\x9c\x01\n\x0b\x46rameResult\x12\r\n\x05\x66rame\x18\x01 \x01(\x05\x12&\n\x04\x64one\x18\x02 \x01(\x0b\x32\x16.vfx_swap.v1.FrameDoneH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12&\n\x04seen\x18\x04 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x42\t\n\x07outcome*\x7f\n\tPixelType\x12\x1a\n\x16PIXEL_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPIXEL_TYPE_HALF\x10\x01\x12\x14\n\x10PIXEL_TYPE_FLOAT\x10\x02\x12\x14\n\x10PIXEL_TYPE_UINT8\x10\x03\x12\x15\n\x11PIXEL_TYPE_UINT16\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,32 +35,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FRAMEDONE_HEADERENTRY']._loaded_options = None
   _globals['_FRAMEDONE_HEADERENTRY']._serialized_options = b'8\001'
-  _globals['_PIXELTYPE']._serialized_start=1534
-  _globals['_PIXELTYPE']._serialized_end=1661
-  _globals['_WINDOW']._serialized_start=66
-  _globals['_WINDOW']._serialized_end=127
-  _globals['_FRAMEHEADER']._serialized_start=130
-  _globals['_FRAMEHEADER']._serialized_end=429
-  _globals['_PATHPIXELS']._serialized_start=431
-  _globals['_PATHPIXELS']._serialized_end=457
-  _globals['_SLOTPIXELS']._serialized_start=459
-  _globals['_SLOTPIXELS']._serialized_end=551
-  _globals['_INLINEPIXELS']._serialized_start=553
-  _globals['_INLINEPIXELS']._serialized_end=581
-  _globals['_FRAMECHUNK']._serialized_start=583
-  _globals['_FRAMECHUNK']._serialized_end=655
-  _globals['_FRAMEEND']._serialized_start=657
-  _globals['_FRAMEEND']._serialized_end=698
-  _globals['_PLANE']._serialized_start=701
-  _globals['_PLANE']._serialized_end=883
-  _globals['_METRIC']._serialized_start=885
-  _globals['_METRIC']._serialized_end=950
-  _globals['_FRAMEDONE']._serialized_start=953
-  _globals['_FRAMEDONE']._serialized_end=1272
-  _globals['_FRAMEDONE_HEADERENTRY']._serialized_start=1227
-  _globals['_FRAMEDONE_HEADERENTRY']._serialized_end=1272
-  _globals['_TIMINGS']._serialized_start=1275
-  _globals['_TIMINGS']._serialized_end=1414
-  _globals['_FRAMERESULT']._serialized_start=1416
-  _globals['_FRAMERESULT']._serialized_end=1532
+  _globals['_PIXELTYPE']._serialized_start=1620
+  _globals['_PIXELTYPE']._serialized_end=1747
+  _globals['_WINDOW']._serialized_start=95
+  _globals['_WINDOW']._serialized_end=156
+  _globals['_FRAMEHEADER']._serialized_start=159
+  _globals['_FRAMEHEADER']._serialized_end=458
+  _globals['_PATHPIXELS']._serialized_start=460
+  _globals['_PATHPIXELS']._serialized_end=486
+  _globals['_SLOTPIXELS']._serialized_start=488
+  _globals['_SLOTPIXELS']._serialized_end=580
+  _globals['_INLINEPIXELS']._serialized_start=582
+  _globals['_INLINEPIXELS']._serialized_end=610
+  _globals['_FRAMECHUNK']._serialized_start=612
+  _globals['_FRAMECHUNK']._serialized_end=684
+  _globals['_FRAMEEND']._serialized_start=686
+  _globals['_FRAMEEND']._serialized_end=743
+  _globals['_PLANE']._serialized_start=746
+  _globals['_PLANE']._serialized_end=928
+  _globals['_METRIC']._serialized_start=930
+  _globals['_METRIC']._serialized_end=995
+  _globals['_FRAMEDONE']._serialized_start=998
+  _globals['_FRAMEDONE']._serialized_end=1317
+  _globals['_FRAMEDONE_HEADERENTRY']._serialized_start=1272
+  _globals['_FRAMEDONE_HEADERENTRY']._serialized_end=1317
+  _globals['_TIMINGS']._serialized_start=1320
+  _globals['_TIMINGS']._serialized_end=1459
+  _globals['_FRAMERESULT']._serialized_start=1462
+  _globals['_FRAMERESULT']._serialized_end=1618
 # @@protoc_insertion_point(module_scope)

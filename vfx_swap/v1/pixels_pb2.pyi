@@ -1,3 +1,4 @@
+from google.protobuf import empty_pb2 as _empty_pb2
 from google.rpc import status_pb2 as _status_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -165,11 +166,13 @@ class Timings(_message.Message):
     def __init__(self, queue_seconds: _Optional[float] = ..., decode_seconds: _Optional[float] = ..., infer_seconds: _Optional[float] = ..., encode_seconds: _Optional[float] = ..., batch_size: _Optional[int] = ..., device: _Optional[str] = ...) -> None: ...
 
 class FrameResult(_message.Message):
-    __slots__ = ("frame", "done", "error")
+    __slots__ = ("frame", "done", "error", "seen")
     FRAME_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
     frame: int
     done: FrameDone
     error: _status_pb2.Status
-    def __init__(self, frame: _Optional[int] = ..., done: _Optional[_Union[FrameDone, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    seen: _empty_pb2.Empty
+    def __init__(self, frame: _Optional[int] = ..., done: _Optional[_Union[FrameDone, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., seen: _Optional[_Union[_empty_pb2.Empty, _Mapping]] = ...) -> None: ...
