@@ -12,9 +12,11 @@ and gives:
     swap      {session, frames: [{number, window: [x, y, width, height], display: the same, pixels: Ref, out: Ref}]}
               {frames: [{number, window, planes: {name: Ref}, metrics, header, settings_digest, warnings}
                         | {number, seen: true} | {number, error}]}
+              A frame may be {number, path, output: path or null, out: Ref} instead: the worker reads that file, and
+              with `output` writes that one and answers {number, window, output, ...} without planes.
     close     {session}
               {}
-    parse     {parser?, words?, layers, frames: as of swap}
+    parse     {name, parser?, cryptomatte, mode, tracks: path or null, colour_space, frames: as of swap}
               {frames: as of swap}
     identity  {name, references: [path], consent, out}
               {path, sha256, name, recognisers, references}
