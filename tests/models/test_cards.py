@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from vfx_swap.errors import MissingInputError, ModelMissingError, SettingsError
-from vfx_swap.models.cards import card_folder, card_from_table, read_card, read_cards
+from vfx_swap.models.cards import Card, card_folder, card_from_table, read_card, read_cards
 
 
 @pytest.fixture
@@ -68,3 +69,20 @@ def test_files_that_are_no_cards(tmp_path: Path) -> None:
         read_card(tmp_path / "renamed.toml")
     with pytest.raises(ModelMissingError, match="no model cards"):
         read_cards(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("card", read_cards(card_folder()), ids=lambda card: card.id)
+def test_a_card_names_whoever_states_its_licence(card: Card) -> None:
+    told = [fact for fact in card.facts if fact.startswith("Licence: ")]
+    assert len(told) == 1
+    if card.commercial_use:  # paid work is allowed on a source's word only, never on nobody's
+        assert not card.licence.startswith("Unknown")
+        assert re.search(r"github\.com/|MediaPipe|this project", told[0])
+    else:
+        assert re.search(r"github\.com/|model table|not confirmed|neither could be read|whoever did", told[0])
+
+
+def test_a_published_file_is_known_by_its_whole_digest_and_to_one_family() -> None:
+    known = [file.sha256 for card in read_cards(card_folder()) for file in card.known]
+    assert {len(digest) for digest in known} == {64}
+    assert len(known) == len(set(known)) > 40

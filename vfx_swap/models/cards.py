@@ -257,7 +257,7 @@ class Card(_Table):
     match: Annotated[tuple[MatchSpec, ...], Field(strict=False)] = ()
     known: Annotated[tuple[KnownFile, ...], Field(strict=False)] = ()
     facts: list[str] = []
-    """Where each convention comes from."""
+    """Where each convention comes from; one begins with `Licence:` and says who states the licence."""
     family: _Id | None = None
     """The family card a user's card was made from."""
     brought: SourceFile | None = None
