@@ -16,7 +16,7 @@ from vfx_swap.errors import Problem, SettingsError
 from vfx_swap.service import wire
 from vfx_swap.settings import SHOT_SCHEMA, Shot
 
-__all__ = ["shot_to_message", "shot_values"]
+__all__ = ["shot_to_message", "shot_values", "values_to_message"]
 
 Field: TypeAlias = Any
 """A field's or an enum's descriptor: two libraries have one each, of the same face."""
@@ -41,8 +41,13 @@ def shot_values(message: wire.shot.Shot) -> dict[str, Any]:
 
 def shot_to_message(shot: Shot) -> wire.shot.Shot:
     """Settings as a message; every value is said, defaults too: a server of another version must not take its own."""
+    return values_to_message(shot.model_dump(by_alias=True, exclude_none=True))
+
+
+def values_to_message(values: Mapping[str, Any]) -> wire.shot.Shot:
+    """Values that made a shot as a message; those that are absent stay so."""
     message = wire.shot.Shot()
-    _fill(message, shot.model_dump(by_alias=True, exclude_none=True))
+    _fill(message, values)
     return message
 
 
