@@ -37,6 +37,10 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
         "--crowd", type=int, default=0, metavar="N", help=f"only N people of no shot, for training (to {len(CROWD)})"
     )
     parser.add_argument("--stills", type=int, default=16, metavar="N", help="pictures of each of the crowd (16)")
+    parser.add_argument("--dressed", action="store_true", help="some of the crowd wear spectacles, a cap or a hat")
+    parser.add_argument(
+        "--regions", action="store_true", help="write each picture's true face regions beside it, as regions/NAME.exr"
+    )
     parser.add_argument("--views", nargs="+", metavar="VIEW", choices=sorted(VIEWS), help="only these of people")
     parser.add_argument("--out", type=Path, default=Path("build/doubles"), help="folder (build/doubles)")
     parser.add_argument(
@@ -83,7 +87,9 @@ def main(given: list[str] | None = None) -> int:
     try:
         blender_python(args.venv)
         region = Region(Anatomy(assets_folder(args.venv)))
-        options = Options(samples=args.samples, scale=args.size, threads=args.threads)
+        options = Options(
+            samples=args.samples, scale=args.size, threads=args.threads, regions=args.regions, dressed=args.dressed
+        )
         for name in wanted:
             if name in SHOTS:
                 _shot(region, SHOTS[name], args, options)

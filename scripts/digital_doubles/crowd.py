@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from scripts.digital_doubles.figure import Region
+from scripts.digital_doubles.cast import hair_of
+from scripts.digital_doubles.figure import Figure, Region
+from scripts.digital_doubles.hair import STYLES, grow_hair
+from scripts.digital_doubles.headwear import cap, woollen_hat
+from scripts.digital_doubles.mesh import Mesh, Strands
 from scripts.digital_doubles.shots import Options, reference_stage
+from scripts.digital_doubles.spectacles import STYLES as SPECTACLES
+from scripts.digital_doubles.spectacles import spectacles
 from scripts.digital_doubles.stage import Light, Moment, Stage
 
-__all__ = ["crowd_frames", "crowd_stage"]
+__all__ = ["crowd_frames", "crowd_stage", "worn_by"]
+
+_SPECTACLES, _HEADWEAR = 0.4, 0.3
+"""Shares of a dressed crowd who wear them."""
 
 
 def crowd_frames(count: int) -> list[tuple[str, float]]:
@@ -45,5 +54,26 @@ def crowd_stage(*, region: Region, name: str, options: Options) -> Stage:
         return [key, Light(position=(-across, 0.15, 1.0), watts=float(rng.uniform(3.0, 9.0)), size=0.9)]
 
     told = {field: getattr(made, field) for field in vars(made)} | {"lights": lights, "pace": 0.0}
-    told["actors"] = [type(actor)(figure=actor.figure, worn=None, act=act, things=actor.things)]
+    things = worn_by(actor.figure) if options.dressed else ()
+    told["actors"] = [type(actor)(figure=actor.figure, worn=None, act=act, things=things or actor.things)]
     return Stage(**told)
+
+
+def worn_by(figure: Figure) -> list[Mesh | Strands]:
+    """Hair, spectacles and headwear of one of a dressed crowd, drawn by the person's seed; under a hat hair is short.
+
+    Empty where the person wears neither.
+    """
+    who = figure.person
+    rng = np.random.default_rng([who.seed, 433])
+    glasses, headwear = rng.random() < _SPECTACLES, rng.random() < _HEADWEAR
+    style, colour = str(rng.choice(sorted(SPECTACLES))), tuple(float(part) for part in rng.uniform(0.02, 0.3, 3))
+    if not glasses and not headwear:
+        return []
+    head = figure.head_shape()
+    found: list[Mesh | Strands] = [*spectacles(head=head, style=style)] if glasses else []
+    if headwear:
+        make = cap if rng.random() < 0.5 else woollen_hat
+        found += make(head=head, color=(colour[0], colour[1], colour[2]))
+    hair = STYLES["buzz" if headwear else hair_of(who.name)]
+    return [*found, grow_hair(figure=figure, style=hair, seed=who.seed, colour=who.hair)]

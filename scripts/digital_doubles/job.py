@@ -17,11 +17,15 @@ from scripts.digital_doubles.figure import EYE_RADIUS
 from scripts.digital_doubles.lashes import LASH_POINTS
 from scripts.digital_doubles.mesh import HEAD, FloatArray, Mesh, Strands
 from scripts.digital_doubles.paint import cylinder, paint_eye, paint_skin
+from scripts.digital_doubles.regions import PART_REGIONS, PASSES, SKIN, pass_name, skin_regions
 from scripts.digital_doubles.stage import FPS, SHUTTER, Actor, Stage, moved
 
 __all__ = ["Job"]
 
 Box = tuple[float, float, float, float]
+
+_EYES = {"l": "r_eye", "r": "l_eye"}
+"""The head's own side -> region: those of a parser are sides of the picture."""
 
 
 class Job:
@@ -82,6 +86,8 @@ class Job:
             "inside": inside,
             "counts": np.clip((region_fine - 0.3) / 0.4, 0, 1),
         }
+        for name, values in skin_regions(region=region, person=person).items() if self.stage.regions else ():
+            attributes |= self._counted(name, values)
         uv = cylinder(rest)
         self._add_mesh(
             f"{p}skin", faces=region.skin.quads, rest=rest, material=f"{p}skin", uv=uv, attributes=attributes
@@ -89,7 +95,7 @@ class Job:
         self._skin_materials(number, actor, face)
         cloth = region.cloth(region.anatomy.vertices)
         self._add_mesh(f"{p}cloth", faces=region.cloth.quads, rest=cloth, material=f"{p}cloth", thickness=0.0025)
-        self.materials[f"{p}cloth"] = {"kind": "cloth", "color": actor.shirt, "mattes": {}}
+        self.materials[f"{p}cloth"] = {"kind": "cloth", "color": actor.shirt, "mattes": self._counted("cloth")}
         for name, refined in region.mouth.items():
             points = refined(region.anatomy.vertices)
             self._add_mesh(f"{p}{name}", faces=refined.quads, rest=points, material=f"{p}{name}")
@@ -100,13 +106,15 @@ class Job:
                 "roughness": 0.22 if tooth else 0.35,
                 "noise_scale": 120.0 if tooth else 900.0,
                 "bump": 0.0001 if tooth else 0.0005,
-                "mattes": {face: 1.0},
+                "mattes": {face: 1.0} | self._counted("mouth"),
             }
         ball, quads = _ball()
         for side in ("l", "r"):
             eye_uv = 0.5 + 0.5 * ball[:, :2] / EYE_RADIUS
-            self._add_mesh(f"{p}{side}-eye", faces=quads, rest=ball, material=f"{p}eye", uv=eye_uv)
-        lash = {"kind": "strands", "color": tuple(0.35 * c for c in person.hair), "mattes": {face: 1.0}}
+            told = self._counted(_EYES[side], np.ones(len(ball)))
+            self._add_mesh(f"{p}{side}-eye", faces=quads, rest=ball, material=f"{p}eye", uv=eye_uv, attributes=told)
+        counts = {face: 1.0} | self._counted("skin")
+        lash = {"kind": "strands", "color": tuple(0.35 * c for c in person.hair), "mattes": counts}
         self.materials[f"{p}lash"] = lash
         radius = np.linspace(0.00009, 0.00002, LASH_POINTS)
         for name in region.lashes:
@@ -118,9 +126,17 @@ class Job:
             else:
                 name = f"{p}{thing.name}"
                 strands, points = thing.points.shape[:2]
-                material = {"kind": "strands", "mattes": _matte(thing.part)} | dict(thing.material)
+                material = {"kind": "strands", "mattes": self._mattes(thing.part)} | dict(thing.material)
                 self.materials[name] = material
                 self._add_strands(name, count=strands * points, points=points, radius=thing.radius, material=name)
+
+    def _counted(self, region: str, value: Any = 1.0) -> dict[str, Any]:
+        """How much of a surface is a region, under its pass' name; nothing where regions are not asked for."""
+        return {pass_name(region): value} if self.stage.regions else {}
+
+    def _mattes(self, part: str) -> dict[str, Any]:
+        matte = {} if part == "other" else {part: 1.0}
+        return matte | (self._counted(PART_REGIONS[part]) if part in PART_REGIONS else {})
 
     def _skin_materials(self, number: int, actor: Actor, face: str) -> None:
         """Materials `skin` and `eye`, and where a face is worn `skin-worn` and `eye-worn`."""
@@ -140,10 +156,14 @@ class Job:
                 "inner": inner,
                 "lips": tuple(t * f for t, f in zip(person.tone, face_of.lips, strict=True)),
                 "pores": 0.8 + 0.5 * face_of.age,
-                "mattes": {face: "counts"},
+                "mattes": {face: "counts"} | {name: name for one in SKIN for name in self._counted(one)},
             }
             picture = self._image(f"eye-{face_of.name}", paint_eye(person=face_of))
-            self.materials[f"{p}eye{suffix}"] = {"kind": "eye", "picture": picture, "mattes": {face: 1.0}}
+            self.materials[f"{p}eye{suffix}"] = {
+                "kind": "eye",
+                "picture": picture,
+                "mattes": {face: 1.0} | {name: name for one in _EYES.values() for name in self._counted(one)},
+            }
 
     def _add_strands(self, name: str, *, count: int, points: int, radius: Any, material: str) -> None:
         self.arrays[f"{name}.radius"] = np.asarray(radius, np.float32)
@@ -151,7 +171,7 @@ class Job:
         self.things.append(spec)
 
     def _prop(self, name: str, prop: Mesh) -> None:
-        self.materials[name] = {"kind": "prop", "mattes": _matte(prop.part)} | dict(prop.material)
+        self.materials[name] = {"kind": "prop", "mattes": self._mattes(prop.part)} | dict(prop.material)
         more: dict[str, Any] = {"subdivisions": prop.subdivisions, "smooth": prop.smooth}
         self._add_mesh(name, faces=prop.faces, rest=prop.vertices, material=name, uv=prop.uv, **more)
 
@@ -245,7 +265,7 @@ class Job:
         }
         return {
             "render": render | {"denoise": stage.denoise},
-            "mattes": stage.mattes(),
+            "mattes": [*stage.mattes(), *(PASSES if stage.regions else ())],
             "world": self.world,
             "materials": self.materials,
             "things": self.things,
@@ -263,10 +283,6 @@ class Job:
 
 def _plain(value: Any) -> Any:
     return np.asarray(value).tolist()
-
-
-def _matte(part: str) -> dict[str, float]:
-    return {} if part == "other" else {part: 1.0}
 
 
 def thing_space(thing: Mesh | Strands) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from scripts.digital_doubles.blender import run_blender
 from scripts.digital_doubles.finish import beauty, grain, true_swap, truth_layers
 from scripts.digital_doubles.pictures import read_channels, write_exr
+from scripts.digital_doubles.regions import region_layers
 from scripts.digital_doubles.stage import Stage
 from scripts.digital_doubles.truth import face_box, face_truth
 
@@ -98,7 +99,8 @@ def draw(
 
 def _files(plan: Plan, label: str) -> list[Path]:
     names = [plan.plate_name.format(label)] + ([f"true.{label}.exr", f"truth.{label}.exr"] if plan.true else [])
-    return [plan.folder / name for name in names]
+    regions = [f"regions/{plan.plate_name.format(label)}"] if plan.stage.regions else []
+    return [plan.folder / name for name in names + regions]
 
 
 def _finish(plan: Plan, work: Path, label: str, time: float) -> None:
@@ -118,6 +120,11 @@ def _finish(plan: Plan, work: Path, label: str, time: float) -> None:
         write_exr(path=files[1], pixels=swapped + noise, half=True, attributes=said)
         names, layers = truth_layers(passes=passes, mattes=mattes, camera=np.asarray(plan.stage.view(time).pose))
         write_exr(path=files[2], pixels=layers, half=False, names=names)
+    if plan.stage.regions:
+        names, layers = region_layers(passes)
+        # With the picture itself, as `vfx-swap parse` writes them: a file that every reader of plates takes.
+        both = np.concatenate([plate + noise, layers], axis=2)
+        write_exr(path=files[-1], pixels=both, half=True, names=[*"RGB", *names], attributes=said)
     for kind in ("plate", "true"):
         (work / f"{kind}-{label}.exr").unlink(missing_ok=True)
 

@@ -34,6 +34,10 @@ class Options:
     scale: float = 1.0
     """Factor on width and height."""
     threads: int = 2
+    regions: bool = False
+    """Whether every picture's true regions are drawn too."""
+    dressed: bool = False
+    """Whether some of the crowd wear spectacles, a cap or a hat."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def _actor(region: Region, performer: str, identity: str | None, act: Callable[[
 
 def _stage(options: Options, size: tuple[int, int], *, seed: int, **told: Any) -> Stage:
     width, height = (max(2, round(side * options.scale / 2) * 2) for side in size)
+    told.setdefault("regions", options.regions)
     told.setdefault("world", STUDIO)
     told.setdefault("wall", WALL)
     told.setdefault("lights", lambda _time: SOFT)

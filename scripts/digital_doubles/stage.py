@@ -96,6 +96,8 @@ class Stage:
     """Factor on all motion while the shutter is open: 0.25 for a shot of which only every fourth frame is drawn."""
     denoise: bool = True
     threads: int = 2
+    regions: bool = False
+    """Whether every picture tells which region of a face each pixel is."""
 
     def mattes(self) -> list[str]:
         """Names of the coverage passes."""
