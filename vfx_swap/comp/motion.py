@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
+from vfx_swap.comp.distance import distance_inside
 
 __all__ = [
     "MotionBlur",
@@ -234,7 +235,7 @@ class Spectra:
 
 
 def _compare(plate: FloatArray, face: FloatArray, shown: np.ndarray, side: int) -> Spectra:
-    distance = cv2.distanceTransform(np.pad(shown.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = distance_inside(np.pad(shown, 1))
     rise = np.clip(distance[1:-1, 1:-1] / (TAPER * side), 0.0, 1.0)
     window = np.asarray(rise * rise * (3.0 - 2.0 * rise), dtype=np.float32)
     of_plate, of_face = (_power(rgb, window, broad=BROAD * side) for rgb in (plate, face))

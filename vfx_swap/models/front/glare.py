@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.comp.distance import distance_inside
 from vfx_swap.geometry.sample import sample
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.front.curves import resampled
@@ -133,7 +134,7 @@ def _lenses(rims: Rims, size: int) -> FloatArray:
         if line.rim:
             points = np.round(resampled(line.uv, 200, closed=line.closed) * 16.0).astype(np.int32)
             cv2.fillPoly(inside, [points], 1, cv2.LINE_8, 4)
-    away = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    away = distance_inside(inside)
     return np.asarray(np.clip(away - rims.half, 0.0, 1.0), dtype=np.float32)
 
 

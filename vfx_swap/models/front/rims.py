@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.comp.distance import distance_inside
 from vfx_swap.geometry.sample import sample
 from vfx_swap.models.front.curves import best_path, normals_of, resampled, strip
 from vfx_swap.models.front.rigid import Rims
@@ -234,7 +235,7 @@ def _matte(light: FloatArray, lines: Sequence[Line], *, half: float, room: float
     centre = np.zeros(shape, np.uint8)
     for line in lines:
         cv2.polylines(centre, [np.round(line.uv * 16.0).astype(np.int32)], line.closed, 255, 1, cv2.LINE_8, 4)
-    away = cv2.distanceTransform((centre == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    away = distance_inside(centre == 0)
     rim = _mean(light, away <= max(0.5, 0.6 * half), 3.0 * half)
     beside = _mean(light, (away > half + 2.0 * room) & (away <= 3.0 * half + 2.0 * room), 2.0 * half)
     apart = rim - beside

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.comp.distance import distance_inside
 from vfx_swap.geometry.mesh import LOOPS, FineMesh, subdivide
 from vfx_swap.geometry.raster import Raster, rasterise
 from vfx_swap.models.reprojection.soft import blur
@@ -89,7 +90,7 @@ def _regions(uv: FloatArray, size: int) -> dict[str, FloatArray]:
     soft = blur(np.asarray(features, dtype=np.float32), 0.008 * size)
     out["guard"] = np.asarray(np.clip(soft * 2.5, 0.0, 1.0), dtype=np.float32)
     face = _filled(uv, ("face",), size, 0.0)
-    distance = cv2.distanceTransform((face > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = distance_inside(face > 0.5)
     # The mesh spans 0.85 of the atlas in height, so 0.12 face heights are about 0.1 of its side.
     out["edge"] = np.clip(distance / (0.1 * size), 0.0, 1.0).astype(np.float32)
     out["depth"] = np.clip(distance / (0.4 * size), 0.0, 1.0).astype(np.float32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from vfx_swap.comp import motion as plain
+from vfx_swap.comp.distance import distance_inside
 from vfx_swap.comp.motion import MotionBlur, Travel
 from vfx_swap.models.torch_kernels.device import to_device
 from vfx_swap.models.torch_kernels.filters import convolve, gaussian
@@ -51,7 +51,7 @@ def _compare(plate: Tensor, face: Tensor, shown: np.ndarray, side: int) -> plain
     import torch
 
     device = plate.device
-    distance = cv2.distanceTransform(np.pad(shown.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = distance_inside(np.pad(shown, 1))
     rise = (to_device(distance[1:-1, 1:-1], device) / (plain.TAPER * side)).clamp(0.0, 1.0)
     window = rise * rise * (3.0 - 2.0 * rise)
     of_plate, of_face = (_power(rgb, window, broad=plain.BROAD * side) for rgb in (plate, face))
