@@ -4,7 +4,6 @@ import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from vfx_swap.errors import MissingInputError, ModelMismatchError, RefusedError,
 from vfx_swap.models.bring.add import AddOptions, Outcome, add_models
 from vfx_swap.models.bring.card_text import card_text
 from vfx_swap.models.bring.safetensors_file import read_safetensors
-from vfx_swap.models.bring.terms import read_pack_terms
 from vfx_swap.models.bring.verify import verify_card
 from vfx_swap.models.cards import Card, card_folder, card_from_table, read_card, read_cards
 from vfx_swap.models.registry import load_registry
@@ -25,7 +23,6 @@ from vfx_swap.models.weights import card_states, sha256_of
 
 SHIPPED = read_cards(card_folder())
 CARDS = {card.id: card for card in SHIPPED}
-INSPECT = "insightface.model_zoo.model_license.inspect_model_package_license"
 NETWORKS: dict[str, dict[str, tuple[int, ...]]] = {
     "gen224": {"first.weight": (2, 3), "norm.running_var": (3,)},
     "disc": {"other.weight": (4,)},
@@ -239,53 +236,6 @@ def test_a_size_of_the_file_s_own_comes_on_its_card(tmp_path: Path, home: Path) 
     (outcome,) = add(graph_file(tmp_path / "someone.dfm", "deepfacelab"), home)
     assert outcome.card is not None
     assert outcome.card.picture.size == 64
-
-
-def inspector(status: str, *, commercial: bool = False) -> Callable[[Path], Any]:
-    return lambda folder: SimpleNamespace(status=status, commercial_use_permitted=commercial)
-
-
-@pytest.mark.parametrize(
-    ("status", "commercial", "licence"),
-    [
-        ("verified_commercial", True, "InsightFace MODEL.LICENSE, commercial"),
-        ("verified_non_commercial", False, "InsightFace MODEL.LICENSE, non_commercial"),
-        ("dependency_missing", False, "InsightFace MODEL.LICENSE, signature not checked: taken as non-commercial"),
-    ],
-)
-def test_a_pack_s_licence_is_read_and_recorded(
-    status: str, commercial: bool, licence: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pack = tmp_path / "buffalo_film"
-    graph_file(pack / "det.onnx", "scrfd")
-    (pack / "MODEL.LICENSE").write_text('{"grant": "?"}')
-    monkeypatch.setattr(INSPECT, inspector(status, commercial=commercial))
-    outcome = next(one for one in add(pack, home) if one.name == "det.onnx")
-    assert outcome.card is not None
-    assert (outcome.card.licence, outcome.card.commercial_use) == (licence, commercial)
-    assert (home / "scrfd" / "MODEL.LICENSE").read_text() == '{"grant": "?"}'
-
-
-@pytest.mark.parametrize("status", ["invalid", "expired", "not_active", "invalid_manifest"])
-def test_a_pack_s_licence_that_does_not_hold_keeps_it_out(
-    status: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brought = graph_file(tmp_path / "det.onnx", "scrfd")
-    (tmp_path / "MODEL.LICENSE").write_text("{}")
-    monkeypatch.setattr(INSPECT, inspector(status, commercial=True))
-    with pytest.raises(ModelMismatchError, match=rf"licence does not hold \({status}\)"):
-        add(brought, home)
-    assert not home.exists()
-
-
-def test_a_forged_licence_gives_no_leave(tmp_path: Path) -> None:
-    (tmp_path / "MODEL.LICENSE").write_text('{"grant": "commercial", "signature": "forged"}')
-    try:
-        terms = read_pack_terms(tmp_path)  # by the real inspector
-    except ModelMismatchError:
-        return
-    assert terms is not None
-    assert not terms.commercial_use
 
 
 def test_verify_finds_what_has_changed(tmp_path: Path, home: Path, tensors: dict[str, NDArray[Any]]) -> None:

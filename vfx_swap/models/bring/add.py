@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vfx_swap.errors import MissingInputError, ModelMismatchError, RefusedError, UsageError, VfxSwapError
@@ -94,7 +94,8 @@ def add_models(
         RefusedError: the licence was not accepted.
         OutputError: nothing can be written there.
     """
-    adder = _Adder(folder, cards, accept, options or AddOptions(), search, networks)
+    root = path if path.is_dir() else path.parent
+    adder = _Adder(folder, cards, accept, options or AddOptions(), search, networks, root)
     if path.is_dir():
         files = sorted(one for one in path.rglob("*") if one.is_file())[:FILES_LIMIT]
         yield from adder.several([(str(one.relative_to(path)), one) for one in files])
@@ -104,6 +105,12 @@ def add_models(
         if adder.options.in_place:
             raise UsageError("files inside an archive cannot be used in place", where=path, mend="Unpack it first")
         with unpacked(path) as members:
+            if any(PurePosixPath(one.name).name == LICENCE_FILE for one in members):
+                raise UsageError(
+                    f"it holds a {LICENCE_FILE}, which names its pack by the folder",
+                    where=path,
+                    mend="Unpack it and add the folder",
+                )
             yield from adder.several([(one.name, one.path) for one in members])
     else:
         yield adder.one(path.name, path)
@@ -117,6 +124,8 @@ class _Adder:
     options: AddOptions
     search: Sequence[Path]
     networks: Networks | None
+    root: Path
+    """The folder that was brought, or the file's: a pack's licence and manifest are looked for up to there."""
 
     def several(self, files: Sequence[tuple[str, Path]]) -> Iterator[Outcome]:
         if self.options.id is not None and len(files) > 1:
@@ -142,7 +151,7 @@ class _Adder:
             return Outcome(name, before, self.folder / f"{before.id}.toml", already=True, note=found.note)
         if self.options.in_place:
             self._check_in_place(found)
-        terms = read_pack_terms(path.parent) if "InsightFace" in found.family.licence else None
+        terms = read_pack_terms(path.parent, root=self.root) if "InsightFace" in found.family.licence else None
         card = _card_of(found, id=self._free_id(found, taken=users), terms=terms)
         if self.options.dry_run:
             return Outcome(name, card, note=found.note)

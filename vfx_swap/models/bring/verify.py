@@ -1,4 +1,4 @@
-"""Proves again that the files of a card are what it says: digest, then signature or keys."""
+"""Proves again that the files of a card are what it says: licence, digest, then signature or keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfx_swap.errors import ModelMismatchError, ModelMissingError, VfxSwapError
+from vfx_swap.errors import CannotRunError, ModelMismatchError, VfxSwapError
 from vfx_swap.models.bring.onnx_file import Graph, read_graph
 from vfx_swap.models.bring.safetensors_file import read_safetensors
 from vfx_swap.models.bring.state_keys import network_keys
+from vfx_swap.models.bring.terms import LICENCE_FILE, check_recorded_terms
 from vfx_swap.models.cards import Card
 from vfx_swap.models.weights import verified_files
 
@@ -39,6 +40,13 @@ def verify_card(
     """
     proved: list[str] = []
     try:
+        recorded = next((file for one in folders if (file := one / card.id / LICENCE_FILE).is_file()), None)
+        if recorded is not None:
+            proved.append(check_recorded_terms(recorded, commercial_use=card.commercial_use))
+        elif LICENCE_FILE in card.licence:
+            raise ModelMismatchError(
+                f"the card names a {LICENCE_FILE}, which is gone", where=card.id, mend="Add the pack again"
+            )
         for role, path in verified_files(card, folders=folders).items():
             proved.append(f"{path.name}: sha256 as on the card")
             if path.suffix == ".onnx":
@@ -51,7 +59,7 @@ def verify_card(
                 if held != dict(wanted):
                     raise ModelMismatchError(f"its keys are not those of {card.weights.network!r}", where=path)
                 proved.append(f"{path.name}: all {len(held)} keys and shapes of {role} {card.weights.network}")
-    except (ModelMismatchError, ModelMissingError) as error:
+    except CannotRunError as error:
         return Verdict(card, tuple(proved), error)
     return Verdict(card, tuple(proved))
 
