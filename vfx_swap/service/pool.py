@@ -2,8 +2,8 @@
 
 The front makes files, workers open them by name; names are never used twice. Python's own
 `multiprocessing.shared_memory` is not used: until 3.13 its tracker unlinks segments that others still hold
-(https://github.com/python/cpython/issues/82300). What is written goes by `pwrite`, which says when memory is full, where
-a store into a mapping would kill the process (SIGBUS).
+(https://github.com/python/cpython/issues/82300). What is written goes by `pwrite`, which says when memory is full;
+a store into a mapping would kill the process then (SIGBUS).
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ import numpy as np
 from vfx_swap.errors import DiskFullError, LimitError, OutputError, ProtocolError
 from vfx_swap.service.work import Ref
 
-__all__ = ["ALIGNMENT", "PIXEL_DTYPES", "OpenFiles", "ref_bytes", "ref_from_json", "write_all"]
+__all__ = ["ALIGNMENT", "PIXEL_DTYPES", "Buffer", "OpenFiles", "PixelDtype", "ref_bytes", "ref_from_json", "write_all"]
 
 ALIGNMENT = 64
 """Bytes that arrays begin at a multiple of: a cache line."""
+Buffer: TypeAlias = bytes | bytearray | memoryview
+"""Bytes, read-only or not."""
 PixelDtype: TypeAlias = Literal["float16", "float32", "uint8", "uint16"]
 PIXEL_DTYPES: tuple[PixelDtype, ...] = ("float16", "float32", "uint8", "uint16")
 """What pixels may be."""
 OPEN_FILES = 64
 """Files that a process keeps mapped."""
-POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
 
 def ref_from_json(value: Any) -> Ref:
@@ -143,7 +144,7 @@ class _OpenFile:
             there = os.fstat(self._fd).st_size
             if there < size or there == 0:
                 raise OutputError(f"shared memory ends after {there} bytes, before {size}", where=self._path)
-            self._map = mmap.mmap(self._fd, there, flags=mmap.MAP_SHARED | POPULATE, prot=mmap.PROT_READ)
+            self._map = mmap.mmap(self._fd, there, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
         return memoryview(self._map)
 
     def write(self, plane: np.ndarray, offset: int) -> None:
@@ -155,17 +156,17 @@ class _OpenFile:
         os.close(self._fd)
 
 
-def write_all(fd: int, data: memoryview, offset: int, *, where: object) -> None:
+def write_all(fd: int, data: Buffer, offset: int, *, where: object) -> None:
     """`pwrite` all of it.
 
     Raises:
         DiskFullError: memory is full.
         OutputError: it cannot be written.
     """
-    done = 0
-    while done < len(data):
+    view, done = memoryview(data), 0
+    while done < len(view):
         try:
-            done += os.pwrite(fd, data[done:], offset + done)
+            done += os.pwrite(fd, view[done:], offset + done)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 mend = "Fewer or smaller frames at once, or more of it (docker run --shm-size)"
