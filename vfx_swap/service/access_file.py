@@ -45,6 +45,7 @@ TOKEN_PREFIX = "vfxs_"  # noqa: S105  what a token begins with, so that scanners
 TOKEN_PATTERN = re.compile(r"vfxs_[A-Za-z0-9_-]{43}")
 """A token: the prefix and 32 random bytes in base64url."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
+_ENTRY = re.compile(r"(token|certificate)\[\d+\]")
 _MEND_NAME = "Letters, digits and . _ @ -, at most 128, such as comp-ws-01"
 
 Roles: TypeAlias = Annotated[tuple[Role, ...], Field(strict=False, min_length=1, max_length=4)]
@@ -184,7 +185,7 @@ def remove_token(path: Path, *, name: str) -> None:
             raise UsageError(f"no token has the name {name!r}", where=path, mend=f"Names there: {known}")
         rows = text.splitlines(keepends=True)
         first = lines[f"token[{index}]"] - 1
-        later = [line - 1 for key, line in lines.items() if key.endswith("]") and line - 1 > first]
+        later = [line - 1 for key, line in lines.items() if _ENTRY.fullmatch(key) and line - 1 > first]
         end = min(later, default=len(rows))
         while end < len(rows) and end > first + 1 and rows[end - 1].lstrip().startswith("#"):
             end -= 1  # a comment right above the next entry belongs to that one
