@@ -22,8 +22,9 @@ from vfx_swap.errors import (
     WorkerDiedError,
 )
 from vfx_swap.service import wire
+from vfx_swap.service.job_records import JobRecord, JobRequest
 from vfx_swap.service.jobs import JobLimits, JobRunner
-from vfx_swap.service.jobs_store import JobRecord, JobRequest, JobStore
+from vfx_swap.service.jobs_store import JobStore
 from vfx_swap.service.status import error_from_status
 from vfx_swap.service.work import OnEvent, Task
 
@@ -31,8 +32,9 @@ FRAMES = tuple(range(1001, 1011))
 SHOT = {"name": "sh010", "plate": "/p/a.####.exr", "output": "/r/a.####.exr", "cast": [{"identity": "/lead.identity"}]}
 
 
-def admit(values: Mapping[str, Any]) -> None:
+def admit(values: Mapping[str, Any]) -> dict[str, Any]:
     """Everything is allowed."""
+    return dict(values)
 
 
 def asked(**more: Any) -> JobRequest:
@@ -58,7 +60,7 @@ def run(
     handler: Handler,
     test: Callable[[JobRunner, JobStore, FakeCrew], Coroutine[Any, Any, None]],
     *,
-    allow: Callable[[Mapping[str, Any]], None] = admit,
+    allow: Callable[[Mapping[str, Any]], dict[str, Any]] = admit,
     jobs: int = 100,
     busy: int = 0,
 ) -> None:
@@ -289,10 +291,11 @@ def test_a_stopped_server_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_consent_is_asked_for_before_every_chunk(tmp_path: Path) -> None:
     asks = [0]
 
-    def allow(values: Mapping[str, Any]) -> None:
+    def allow(values: Mapping[str, Any]) -> dict[str, Any]:
         asks[0] += 1
-        if asks[0] > 3:
+        if asks[0] > 4:  # at submit, before the analyse pass, before two chunks
             raise ConsentExpiredError("the consent record ended yesterday", where="/lead.identity")
+        return dict(values)
 
     async def test(runner: JobRunner, store: JobStore, crew: FakeCrew) -> None:
         job = await runner.submit(asked(chunk_size=1), owner="ann")

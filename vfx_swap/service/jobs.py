@@ -21,6 +21,7 @@ from vfx_swap.errors import (
     FrameFailure,
     FrameRangeError,
     FramesFailedError,
+    LimitError,
     RequestConflictError,
     VfxSwapError,
     WorkerDiedError,
@@ -28,7 +29,8 @@ from vfx_swap.errors import (
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.ranges import format_frames, parse_frames
 from vfx_swap.service import wire
-from vfx_swap.service.jobs_store import EventRecord, JobRecord, JobRequest, JobStore
+from vfx_swap.service.job_records import EventRecord, JobRecord, JobRequest
+from vfx_swap.service.jobs_store import JobStore
 from vfx_swap.service.status import error_from_status, error_to_status
 from vfx_swap.service.work import Crew, Running, Task
 
@@ -44,6 +46,10 @@ class JobLimits:
 
     jobs: int = 1000
     """Jobs that have not ended, in all."""
+    jobs_per_client: int = 100
+    """The same, of one client."""
+    frames: int = 100_000
+    """Frames of a job."""
     chunk_frames: int = 24
     """Frames of a chunk at most, where a job does not say."""
     chunks_per_device: int = 2
@@ -56,8 +62,9 @@ class JobRunner:
     Args:
         store: where they stand.
         crew: who renders.
-        admit: raises where a shot's values may not be worked on (any more): paths, consent. Asked in a thread, when a
-            job is submitted and before every chunk.
+        admit: a job's values -> those that a worker gets, identities of the server's in place; raises where they may
+            not be worked on (any more): paths, consent. Asked in a thread, when a job is submitted and before every
+            chunk.
         limits: how much is taken on.
     """
 
@@ -66,7 +73,7 @@ class JobRunner:
         store: JobStore,
         crew: Crew,
         *,
-        admit: Callable[[Mapping[str, Any]], None],
+        admit: Callable[[Mapping[str, Any]], dict[str, Any]],
         limits: JobLimits = JobLimits(),
     ) -> None:
         self._store = store
@@ -109,10 +116,14 @@ class JobRunner:
         await asyncio.to_thread(self._admit, request.shot)
         if self._stopping:
             raise BusyError("the server is going down", retry_seconds=30.0, mend="Submit again when it is back")
-        if self.running >= self._limits.jobs:
-            what = f"{self.running} jobs are waiting, which is as many as this server takes"
-            raise BusyError(what, retry_seconds=30.0, mend="Submit again later")
-        job, new = await asyncio.to_thread(self._store.add, request, owner=owner, request_id=request_id)
+        job, new = await asyncio.to_thread(
+            self._store.add,
+            request,
+            owner=owner,
+            request_id=request_id,
+            most=self._limits.jobs,
+            most_of_owner=self._limits.jobs_per_client,
+        )
         if new:
             self._begin(job.id)
         return job
@@ -200,8 +211,13 @@ class JobRunner:
     async def _render(self, job: str) -> None:
         record = await asyncio.to_thread(self._store.get, job)
         await self._keep(job, self._store.turn, "analysing")
-        found = await self._ask(record, "analyse", {"shot": dict(record.request.shot)})
-        await asyncio.to_thread(self._store.expect, job, _wanted(record.request, found["frames"]))
+        values = await asyncio.to_thread(self._admit, record.request.shot)
+        found = await self._ask(record, "analyse", {"shot": values})
+        wanted = _wanted(record.request, found["frames"])
+        if len(wanted) > self._limits.frames:
+            what = f"{len(wanted)} frames, and a job of this server has at most {self._limits.frames}"
+            raise LimitError(what, mend="Submit ranges of the shot as jobs of their own")
+        await asyncio.to_thread(self._store.expect, job, wanted)
         await self._keep(job, self._store.turn, "rendering")
         waiting = await asyncio.to_thread(self._store.waiting, job)
         gate = asyncio.Semaphore(self._limits.chunks_per_device * max(1, len(self._crew.devices())))
@@ -222,8 +238,8 @@ class JobRunner:
     async def _chunk(self, record: JobRecord, chunk: Sequence[int], gate: asyncio.Semaphore) -> None:
         """Render a chunk. A worker that dies of it twice shows which frame it dies of."""
         async with gate:
-            await asyncio.to_thread(self._admit, record.request.shot)
-            body = {"shot": dict(record.request.shot), "frames": list(chunk), "overwrite": record.request.overwrite}
+            values = await asyncio.to_thread(self._admit, record.request.shot)
+            body = {"shot": values, "frames": list(chunk), "overwrite": record.request.overwrite}
             try:
                 await self._ask(record, "render", body)
                 return

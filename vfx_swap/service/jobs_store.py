@@ -7,7 +7,6 @@ cut may lose the last moments, never the file's soundness, and then frames are f
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import sqlite3
@@ -16,17 +15,15 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from vfx_swap.errors import DiskFullError, JobMissingError, OutputError, RequestConflictError
+from vfx_swap.errors import BusyError, DiskFullError, JobMissingError, OutputError, RequestConflictError
+from vfx_swap.service.job_records import ENDED, EventRecord, FrameState, JobRecord, JobRequest, JobState
 
-__all__ = ["ENDED", "EventRecord", "FrameState", "JobRecord", "JobRequest", "JobState", "JobStore"]
+__all__ = ["JobStore"]
 
-JobState: TypeAlias = Literal["queued", "analysing", "rendering", "succeeded", "failed", "cancelled"]
-FrameState: TypeAlias = Literal["waiting", "rendered", "skipped", "failed"]
-ENDED: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled"})
+_MARKS = ", ".join("?" * len(ENDED))
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -46,67 +43,6 @@ CREATE TABLE events (
     kind TEXT NOT NULL, body TEXT NOT NULL, error BLOB, PRIMARY KEY (job, number)
 ) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True)
-class JobRequest:
-    """What was asked for; JSON values only."""
-
-    shot: Mapping[str, Any]
-    """Values of the shot file."""
-    frames: str = ""
-    """These of the shot's frames; empty: all."""
-    chunk_size: int = 0
-    """Frames of a chunk; 0: the server's choice."""
-    priority: Literal["batch", "interactive"] = "batch"
-    overwrite: bool = False
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 by which a request is known when it comes again."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-    @property
-    def text(self) -> str:
-        """As JSON."""
-        return json.dumps(vars(self), sort_keys=True, allow_nan=False)
-
-
-@dataclass(frozen=True)
-class JobRecord:
-    """A job as it stands."""
-
-    id: str
-    owner: str
-    request_id: str
-    request: JobRequest
-    state: JobState
-    created: float
-    """Seconds since 1970."""
-    updated: float
-    last_event: int
-    error: bytes | None
-    """A google.rpc.Status."""
-    result: Mapping[str, Any]
-    counts: Mapping[FrameState, int] = field(default_factory=dict)
-    """Frames by where they stand; empty until they are known."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more happens unless it is resumed."""
-        return self.state in ENDED
-
-
-@dataclass(frozen=True)
-class EventRecord:
-    """One thing that happened to a job."""
-
-    number: int
-    at: float
-    kind: str
-    body: Mapping[str, Any]
-    """`frame`, `done`, `total`, `message`, `metrics`: those that apply."""
-    error: bytes | None = None
 
 
 class JobStore:
@@ -141,11 +77,27 @@ class JobStore:
             self._db.close()
             os.close(self._held)
 
-    def add(self, request: JobRequest, *, owner: str, request_id: str = "") -> tuple[JobRecord, bool]:
+    def add(
+        self,
+        request: JobRequest,
+        *,
+        owner: str,
+        request_id: str = "",
+        most: int | None = None,
+        most_of_owner: int | None = None,
+    ) -> tuple[JobRecord, bool]:
         """A new job, or the one that this request id made before; and whether it is new.
+
+        Args:
+            request: what to do.
+            owner: who asks.
+            request_id: chosen by them; empty: always a new job.
+            most: jobs that have not ended, of everybody; None: any number.
+            most_of_owner: the same, of this owner.
 
         Raises:
             RequestConflictError: the request id was used for something else.
+            BusyError: there are too many already.
         """
         with self._change():
             if request_id:
@@ -156,6 +108,8 @@ class JobStore:
                         what, mend = f"request id {request_id!r} stands for another shot", "Choose a new id"
                         raise RequestConflictError(what, where=f"job {row['id']}", mend=mend)
                     return self.get(row["id"]), False
+            self._require_room(most, owner=None)
+            self._require_room(most_of_owner, owner=owner)
             job, now = uuid.uuid4().hex, time.time()
             self._db.execute(
                 "INSERT INTO jobs (id, owner, request_id, digest, request, state, created, updated) "
@@ -164,6 +118,16 @@ class JobStore:
             )
             self._event(job, "queued", {}, None)
             return self.get(job), True
+
+    def _require_room(self, most: int | None, *, owner: str | None) -> None:
+        if most is None:
+            return
+        text = f"SELECT COUNT(*) FROM jobs WHERE state NOT IN ({_MARKS}) AND (? IS NULL OR owner = ?)"  # noqa: S608
+        [count] = self._db.execute(text, (*sorted(ENDED), owner, owner)).fetchone()
+        if count >= most:
+            whose = "this server takes" if owner is None else f"{owner!r} may have"
+            what = f"{count} jobs have not ended, which is as many as {whose}"
+            raise BusyError(what, retry_seconds=30.0, mend="Submit again when some have ended")
 
     def get(self, job: str) -> JobRecord:
         """A job.
@@ -293,8 +257,7 @@ class JobStore:
     def prune(self, *, before: float) -> int:
         """Forget jobs that ended before a time, seconds since 1970; how many."""
         with self._change():
-            marks = ", ".join("?" * len(ENDED))
-            text = f"DELETE FROM jobs WHERE updated < ? AND state IN ({marks})"  # noqa: S608  # marks alone
+            text = f"DELETE FROM jobs WHERE updated < ? AND state IN ({_MARKS})"  # noqa: S608
             return self._db.execute(text, (before, *sorted(ENDED))).rowcount
 
     def _event(self, job: str, kind: str, body: Mapping[str, Any], error: bytes | None) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vfx_swap.service import wire
-from vfx_swap.service.jobs_store import EventRecord, JobRecord, JobStore
+from vfx_swap.service.job_records import EventRecord, JobRecord
+from vfx_swap.service.jobs_store import JobStore
 from vfx_swap.service.shot_message import values_to_message
 
 __all__ = ["OPERATIONS", "event_message", "job_message", "job_metrics", "operation"]

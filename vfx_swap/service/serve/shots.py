@@ -11,8 +11,9 @@ from vfx_swap.errors import JobMissingError, LimitError, UsageError
 from vfx_swap.io.ranges import parse_frames
 from vfx_swap.service import wire
 from vfx_swap.service.access import Who
+from vfx_swap.service.job_records import JobRecord, JobRequest, JobState
 from vfx_swap.service.jobs import JobRunner
-from vfx_swap.service.jobs_store import JobRecord, JobRequest, JobState, JobStore
+from vfx_swap.service.jobs_store import JobStore
 from vfx_swap.service.serve.job_messages import OPERATIONS, event_message, job_message, operation
 from vfx_swap.service.shot_message import shot_values
 

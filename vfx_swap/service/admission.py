@@ -1,0 +1,79 @@
+"""What a shot must pass before a worker sees it: its paths, its identities, their consent, all of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Protocol
+
+from vfx_swap.service.identity_store import IdentityStore
+
+__all__ = ["Admission", "AnyPath", "Places"]
+
+
+class Places(Protocol):
+    """Says which paths are taken; `roots.Roots` is one."""
+
+    def shot(self, values: Mapping[str, Any], /) -> dict[str, Any]:
+        """Values of a shot file with every path mapped and allowed; PathRefusedError where one is not."""
+        ...
+
+
+class AnyPath:
+    """Takes every path: for work within this process, which can do nothing that its user cannot."""
+
+    def shot(self, values: Mapping[str, Any], /) -> dict[str, Any]:
+        """The values as they are."""
+        return dict(values)
+
+
+class Admission:
+    """Lets shots in, when they are submitted and again before each of their chunks.
+
+    Args:
+        places: which paths are taken.
+        identities: those that the server keeps.
+        today: the day that consent is checked for.
+    """
+
+    def __init__(self, places: Places, identities: IdentityStore, *, today: Callable[[], date]) -> None:
+        self._places = places
+        self._identities = identities
+        self._today = today
+
+    def prepared(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A client's values as they are kept: paths in this machine's words, `identities/NAME` as it is.
+
+        Raises:
+            PathRefusedError: paths are not taken; all of them at once.
+            SettingsError: anything else is wrong with the values, or with what they name; holds every problem.
+            RefusedError: consent is missing, has ended, or is of another scope.
+            MissingInputError: the server keeps no such identity.
+        """
+        from vfx_swap.colour.ocio import load_config
+        from vfx_swap.pipeline.validate import open_values
+
+        mapped = self._places.shot(values)
+        resolved = self._identities.resolved(mapped)
+        open_values(resolved, config=load_config(), folder="/")
+        self._require_consent(resolved)
+        return mapped
+
+    def admitted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Kept values as a worker gets them: paths looked at once more, the packs of identities in place.
+
+        Raises:
+            PathRefusedError: a path is not taken any more.
+            RefusedError: consent does not hold any more.
+            MissingInputError: an identity is gone.
+        """
+        resolved = self._identities.resolved(self._places.shot(values))
+        self._require_consent(resolved)
+        return resolved
+
+    def _require_consent(self, values: Mapping[str, Any]) -> None:
+        from vfx_swap.pipeline.consent import check_consent
+        from vfx_swap.pipeline.identity_file import load_identity
+
+        for path in dict.fromkeys(str(one["identity"]) for one in values.get("cast", ())):
+            check_consent(load_identity(path), today=self._today(), shot_name=str(values.get("name", "")), pack=path)
