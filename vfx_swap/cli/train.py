@@ -1,4 +1,4 @@
-"""`vfx-swap train`: prepare crops, train a recogniser, train a generator."""
+"""`vfx-swap train`: prepare crops, train a recogniser, a parser, a generator."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ def prepare(
         Path | None, typer.Option(metavar="FILE", help="Record for those who have none beside their pictures.")
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="What is trained, where a record names models.")] = "",
+    regions: Annotated[
+        bool, typer.Option("--regions", help="Take regions/NAME.exr beside each picture along.")
+    ] = False,
     threads: Annotated[int, typer.Option(metavar="N", help="Threads of a model.")] = 2,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -60,7 +63,7 @@ def prepare(
         with load_face_models(threads=threads) as models:
             made = prepare_crops(
                 root, out, models=models, config=load_config(), today=local_today(), size=size, template=template,
-                model=model, consent=consent, say=console.note,
+                model=model, consent=consent, regions=regions, say=console.note,
             )  # fmt: skip
         for line in made.skipped:
             console.note(f"left out: {line}")
@@ -101,6 +104,40 @@ def recogniser(
             seed=seed,
         )  # fmt: skip
         trainer = RecogniserTrainer(settings, _allowed(crops, only), device=place)
+        _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every)
+
+
+@train_app.command("parser")
+def parser(
+    *,
+    crops: _Crops,
+    out: _Out,
+    steps: _Steps = 80000,
+    only: _Only = None,
+    width: Annotated[int, typer.Option(metavar="N", help="Channels of the first stage.")] = 64,
+    batch: Annotated[int, typer.Option(metavar="N", help="Crops to a step.")] = 16,
+    rate: Annotated[
+        float, typer.Option(metavar="F", help="Of SGD, at the start; it falls to 0 over the steps.")
+    ] = 1e-2,
+    augment: Annotated[
+        float, typer.Option(metavar="F", help="0: none; 1: mirrored, turned, scaled, shifted and graded.")
+    ] = 1.0,
+    seed: _Seed = 0,
+    resume: _Resume = False,
+    save_every: _Save = 1000,
+    log_every: _Log = 50,
+    device: _DeviceName = "cpu",
+    threads: _Threads = 2,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a face parser, BiSeNet, on crops whose regions are known (`train prepare --regions`)."""
+    with running(json=json, debug=debug, resume=f"Go on with --resume: {out}") as console:
+        place = _place(device, threads)
+        from vfx_swap.models.training.parser import ParserSettings, ParserTrainer
+
+        settings = ParserSettings(steps=steps, width=width, batch=batch, rate=rate, augment=augment, seed=seed)
+        trainer = ParserTrainer(settings, _allowed(crops, only), device=place)
         _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every)
 
 

@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -28,12 +30,14 @@ from vfx_swap.models.templates import five_points, template_named
 from vfx_swap.models.training.crops import Usage, write_crops
 from vfx_swap.pipeline.consent import consent_from_file
 from vfx_swap.pipeline.identity import read_photograph
+from vfx_swap.pipeline.training_regions import cut_regions, read_regions
 from vfx_swap.types import Consent, Window
 
 __all__ = ["CONSENT_NAMES", "Prepared", "check_training_consent", "prepare_crops"]
 
 CONSENT_NAMES = ("consent.json", "consent.toml")
 """A record beside an identity's pictures."""
+Cut: TypeAlias = Callable[[Path], tuple[np.ndarray, np.ndarray | None]]
 _PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr"}
 
 
@@ -90,6 +94,7 @@ def prepare_crops(
     template: str = "arcface_112_v1",
     model: str = "",
     consent: Path | None = None,
+    regions: bool = False,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Prepared:
     """Align every picture of every identity and write the crops.
@@ -104,6 +109,7 @@ def prepare_crops(
         template: where the face lies in it.
         model: name of what is to be trained.
         consent: a record for identities that have none beside their pictures.
+        regions: whether the regions of every face are known, from `regions/NAME.exr` beside the pictures.
         say: called with a line for every identity and every warning.
 
     Raises:
@@ -114,15 +120,19 @@ def prepare_crops(
     points, people = template_named(template).pixels(size), _people(root)
     # All records before any picture.
     usage = {folder.name: _usage(folder, fallback=consent, today=today, model=model) for folder in people}
-    pictures, labels, files, skipped = list[np.ndarray](), list[int](), list[str](), list[str]()
+    cut: Cut = partial(_crop, models=models, config=config, points=points, size=size, regions=regions, say=say)
+    pictures, maps, labels = list[np.ndarray](), list[np.ndarray | None](), list[int]()
+    files, skipped = list[str](), list[str]()
     for label, folder in enumerate(people):
         before = len(pictures)
         for path in _pictures(folder):
             try:
-                pictures.append(_crop(path, models=models, config=config, points=points, size=size, say=say))
+                picture, known = cut(path)
             except InputError as error:
                 skipped.append(f"{path}: {error.what}")
             else:
+                pictures.append(picture)
+                maps.append(known)
                 labels.append(label)
                 files.append(f"{folder.name}/{path.name}")
         say(f"{folder.name}: {len(pictures) - before} crops")
@@ -136,6 +146,7 @@ def prepare_crops(
         files=files,
         template=template,
         usage=usage,
+        regions=np.stack([one for one in maps if one is not None]) if regions else None,
     )
     return Prepared(len(pictures), len(set(labels)), tuple(skipped))
 
@@ -171,9 +182,16 @@ def _usage(folder: Path, *, fallback: Path | None, today: date, model: str) -> U
 
 
 def _crop(
-    path: Path, *, models: FaceModels, config: ColourConfig, points: np.ndarray, size: int, say: Callable[[str], None]
-) -> np.ndarray:
-    """(size, size, 3) uint8, sRGB-encoded, of the largest face."""
+    path: Path,
+    *,
+    models: FaceModels,
+    config: ColourConfig,
+    points: np.ndarray,
+    size: int,
+    regions: bool,
+    say: Callable[[str], None],
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """(size, size, 3) uint8, sRGB-encoded, of the largest face, and its regions (size, size) uint8."""
     linear = read_photograph(path, config=config, colour_space=None, warn=say)
     image = to_display(linear, config=config, colour_space=LINEAR_REC709)
     found = sorted(models.detector.detect(image), key=lambda one: -one.height)
@@ -183,4 +201,8 @@ def _crop(
     warp = fit_similarity(five_points(landmarks.points), points, width=size, height=size)
     window = Window(0, 0, linear.shape[1], linear.shape[0])
     crop = cut_crop(image.rgb, data_window=window, warp=warp, colour_space="sRGB")
-    return np.round(np.clip(crop.rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
+    known = None
+    if regions:
+        layers = read_regions(path.parent / "regions" / f"{path.stem}.exr", window=window)
+        known = cut_regions(layers, window=window, warp=warp)
+    return np.round(np.clip(crop.rgb, 0.0, 1.0) * 255.0).astype(np.uint8), known

@@ -1,6 +1,7 @@
 """Prepared crops on disk: one array that is mapped, not read, so that no step waits for a decoder.
 
-A folder holds `crops.npy`, (n, side, side, 3) uint8, sRGB-encoded, and `crops.json` with what each is.
+A folder holds `crops.npy`, (n, side, side, 3) uint8, sRGB-encoded, and `crops.json` with what each is; where regions
+of faces are known, `regions.npy`, (n, side, side) uint8, with the index of each pixel's region.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Crops:
     template: str
     usage: Mapping[str, Usage]
     """By identity."""
+    regions: NDArray[np.uint8] | None = None
+    """(n, side, side) indices of `parsing.regions.REGIONS`, mapped from disk; None where they are not known."""
 
     @property
     def side(self) -> int:
@@ -61,6 +64,7 @@ def write_crops(
     files: Sequence[str],
     template: str,
     usage: Mapping[str, Usage],
+    regions: NDArray[np.uint8] | None = None,
 ) -> None:
     """Write a folder of crops; the description last, so that a folder that has one is whole.
 
@@ -69,10 +73,14 @@ def write_crops(
     """
     with atomic_write(folder / "crops.npy") as temporary, temporary.open("wb") as stream:
         np.save(stream, pictures, allow_pickle=False)
+    if regions is not None:
+        with atomic_write(folder / "regions.npy") as temporary, temporary.open("wb") as stream:
+            np.save(stream, regions, allow_pickle=False)
     told = {
         "schema": CROPS_SCHEMA,
         "side": int(pictures.shape[1]),
         "template": template,
+        "regions": regions is not None,
         "identities": [{"name": name, **vars(usage[name])} for name in identities],
         "crops": [{"identity": int(label), "file": file} for label, file in zip(labels, files, strict=True)],
     }
@@ -96,6 +104,8 @@ def read_crops(folder: Path, *, identities: Sequence[str] = ()) -> Crops:
     try:
         told = json.loads(where.read_text(encoding="utf-8"))
         pictures = np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False)
+        known = isinstance(told, dict) and told.get("regions") is True  # a folder of before may hold others' regions
+        regions = np.load(folder / "regions.npy", mmap_mode="r", allow_pickle=False) if known else None
     except OSError as error:
         mend = "Make one with: vfx-swap train prepare"
         raise MissingInputError("no prepared crops are here", where=folder, mend=mend) from error
@@ -110,11 +120,13 @@ def read_crops(folder: Path, *, identities: Sequence[str] = ()) -> Crops:
         shape = (len(labels), told["side"], told["side"], 3)
         if pictures.shape != shape or pictures.dtype != np.uint8:
             raise ValueError(f"crops.npy is {pictures.dtype} {pictures.shape}, not uint8 {shape}")
+        if regions is not None and (regions.shape != shape[:3] or regions.dtype != np.uint8):
+            raise ValueError(f"regions.npy is {regions.dtype} {regions.shape}, not uint8 {shape[:3]}")
         if not len(labels) or labels.min() < 0 or labels.max() >= len(names):
             raise ValueError("a crop belongs to nobody, or there are none")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"not crops: {error}", where=where, mend="Prepare them again") from error
-    return _only(Crops(pictures, labels, names, str(told["template"]), usage), identities)
+    return _only(Crops(pictures, labels, names, str(told["template"]), usage, regions), identities)
 
 
 def _only(crops: Crops, names: Sequence[str]) -> Crops:
@@ -129,7 +141,8 @@ def _only(crops: Crops, names: Sequence[str]) -> Crops:
     place = {old: new for new, old in enumerate(wanted)}
     labels = np.array([place[int(label)] for label in crops.labels[rows]], dtype=np.int64)
     usage = {name: crops.usage[name] for name in names}
-    return Crops(crops.pictures[rows], labels, tuple(names), crops.template, usage)
+    regions = None if crops.regions is None else crops.regions[rows]
+    return Crops(crops.pictures[rows], labels, tuple(names), crops.template, usage, regions)
 
 
 def check_usage(crops: Crops, *, today: date) -> None:
