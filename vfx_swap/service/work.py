@@ -3,7 +3,7 @@
 A task is JSON both ways. Pixels never are: a `swap` names places in shared memory (`Ref` below). What each kind takes
 and gives:
 
-    analyse   {shot}
+    analyse   {shot}, or without one {plate, out: path, frames?, colour_space?, missing?} as pipeline.shot.track_plate
               {tracks, frames, failures: [{frame, reason}], warnings}
     render    {shot, frames?, overwrite?, today?}
               {rendered, skipped, without_face, warnings, failures, log, tracks, output}
