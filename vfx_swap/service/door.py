@@ -4,6 +4,10 @@ The door is an interceptor of grpc.aio. It makes one behaviour of each kind of h
 
     id and trace -> who -> role -> streams of this client -> the handler -> errors as rich status -> log and metrics
 
+A client that sends a stream is told at once that it was let in, by `x-request-id` in the initial metadata. It waits for
+that before it writes: grpc.aio's client that writes into a call which is being refused now and then reports its own
+`INTERNAL` in place of the server's status.
+
 A stream that is open when its token is removed or runs out is ended: live streams are asked again every few seconds.
 """
 
@@ -80,12 +84,17 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
         streams = bool(handler.request_streaming or handler.response_streaming)
 
         async def within(request: Any, context: Any) -> Any:
-            return await self._through(method, context, lambda: answers(behaviour, request, context), streams=streams)
+            async def body(call: Call) -> Any:
+                if handler.request_streaming:
+                    await context.send_initial_metadata((("x-request-id", call.id),))
+                return await answers(behaviour, request, context)
+
+            return await self._through(method, context, body, streams=streams)
 
         return make(within, handler.request_deserializer, handler.response_serializer)
 
     async def _through(
-        self, method: str, context: Any, body: Callable[[], Awaitable[Any]], *, streams: bool
+        self, method: str, context: Any, body: Callable[[Call], Awaitable[Any]], *, streams: bool
     ) -> Any:  # Any: a message
         metadata = [(str(key), value) for key, value in context.invocation_metadata() or ()]
         call = _call_of(method, metadata, context)
@@ -96,7 +105,7 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
                 await self._let_in(call)
                 async with self._counted(call, streams=streams):
                     context.set_trailing_metadata((("x-request-id", call.id),))
-                    return await body()
+                    return await body(call)
         except grpc.aio.AbortError:
             outcome = _name_of(context.code())
             raise
