@@ -13,14 +13,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from vfx_swap.errors import ProtocolError, UnreadableImageError, VfxSwapError
-from vfx_swap.service.codec import Chunk, Malformed, checksum
+from vfx_swap.errors import ProtocolError, VfxSwapError
+from vfx_swap.service.codec import Chunk, Malformed
 from vfx_swap.service.frame_answers import answer_messages, error_messages, seen_messages
 from vfx_swap.service.lanes import Lane, Lanes
 from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.pool import OpenFiles
-from vfx_swap.service.sent_frames import SentFrame, sent_frame
-from vfx_swap.service.settings import CHUNK_BYTES, Limits
+from vfx_swap.service.sent_frames import Receiving, SentFrame, sent_frame
+from vfx_swap.service.settings import Limits
 from vfx_swap.service.slots import Lease
 from vfx_swap.service.work import Crew, Ref, Running, Task
 
@@ -90,9 +90,7 @@ class FrameStream:
     _pending: asyncio.Queue[_Pending | None] = field(default_factory=asyncio.Queue)
     _open: set[_Pending] = field(default_factory=set)
     _in_flight: int = 0
-    _receiving: _Pending | None = None
-    _received: int = 0
-    _crc: int = 0
+    _receiving: tuple[Receiving, _Pending, Lane] | None = None
 
     async def answers(self, requests: AsyncIterator[Any], work: FrameWork) -> AsyncGenerator[Any]:
         """The answers to every frame that is sent; ends after the client has sent its last and all are answered.
@@ -128,7 +126,9 @@ class FrameStream:
             if isinstance(message, Malformed):
                 raise message.error
             if isinstance(message, Chunk):
-                self._take_chunk(message)
+                if self._receiving is None:
+                    raise ProtocolError(f"a chunk of frame {message.frame}, which was not announced")
+                self._receiving[0].take(message)
                 continue
             kind = message.WhichOneof("message")
             if kind == "frame":
@@ -138,12 +138,12 @@ class FrameStream:
             else:
                 raise ProtocolError(f"{kind or 'an empty message'} after the session was opened")
         if self._receiving is not None:
-            raise ProtocolError(f"the stream ended in the middle of frame {self._receiving.frame.number}")
+            raise ProtocolError(f"the stream ended in the middle of frame {self._receiving[0].frame.number}")
         self._pending.put_nowait(None)
 
     async def _begin(self, header: Any, work: FrameWork) -> None:
         if self._receiving is not None:
-            raise ProtocolError(f"frame {header.frame} begins before frame {self._receiving.frame.number} has ended")
+            raise ProtocolError(f"frame {header.frame} begins before frame {self._receiving[0].frame.number} has ended")
         if self._in_flight >= self.tools.limits.frames_in_flight:
             what = f"frame {header.frame} is one more than the {self.tools.limits.frames_in_flight} that were granted"
             raise ProtocolError(what, mend="Wait for answers: FrameSessionReady.window says how many may be under way")
@@ -162,50 +162,22 @@ class FrameStream:
         count = frame.window.width * frame.window.height
         pending.lane = await self.tools.lanes.take(cost=frame.size + BYTES_PER_PIXEL * (count or UNKNOWN_PIXELS))
         if frame.transport == "chunks":
-            self._receiving, self._received, self._crc = pending, 0, 0
+            self._receiving = (Receiving(frame, pending.lane.sent.write), pending, pending.lane)
             return
         room = pending.lane.room(self.tools.limits.frame_pixels * 4 * LAYERS)
         await self._submit(pending, work, {"path": frame.path, "out": room.to_json()})
 
-    def _take_chunk(self, chunk: Chunk) -> None:
-        pending = self._receiving
-        if pending is None or chunk.frame != pending.frame.number or chunk.plane != 0:
-            raise ProtocolError(f"a chunk of frame {chunk.frame}, plane {chunk.plane}, which was not announced")
-        size = len(chunk.data)
-        if not 0 < size <= CHUNK_BYTES:
-            raise ProtocolError(f"a chunk of {size} bytes", mend=f"1 to {CHUNK_BYTES} are taken")
-        if chunk.offset != self._received or self._received + size > pending.frame.size:
-            what = f"bytes {chunk.offset} to {chunk.offset + size} of frame {chunk.frame}"
-            raise ProtocolError(f"{what}, which has {pending.frame.size}, after {self._received} came")
-        if pending.lane is None:  # pragma: no cover  # frames in chunks have one
-            raise AssertionError
-        if pending.error is None:
-            try:
-                pending.lane.sent.write(chunk.data, chunk.offset)
-            except VfxSwapError as error:  # memory is full: the frame fails, the rest of it is read over
-                pending.error = error
-        self._received += size
-        self._crc = checksum(chunk.data, self._crc)
-
     async def _end(self, end: Any, work: FrameWork) -> None:
-        pending = self._receiving
-        if pending is None or end.frame != pending.frame.number:
+        if self._receiving is None:
             raise ProtocolError(f"the end of frame {end.frame}, which was not announced")
-        frame = pending.frame
-        if self._received != frame.size:
-            raise ProtocolError(f"frame {frame.number} ends after {self._received} of {frame.size} bytes")
-        self._receiving = None
+        (receiving, pending, lane), self._receiving = self._receiving, None
+        pending.error, frame = receiving.end(end), pending.frame
         self.tools.metrics.moved("chunks", "in", count=frame.size)
-        if pending.lane is None:  # pragma: no cover  # frames in chunks have one
-            raise AssertionError
-        if pending.error is None and end.HasField("crc32c") and end.crc32c != self._crc:
-            what = f"arrived damaged: its checksum is {self._crc:08x}, and {end.crc32c:08x} was announced"
-            pending.error = UnreadableImageError(what, where=f"frame {frame.number}", mend="Send it again")
         if pending.error is not None:
             self._pending.put_nowait(pending)
             return
-        room = pending.lane.room(frame.window.width * frame.window.height * 4 * LAYERS)
-        pixels = pending.lane.pixels(frame.shape, frame.dtype)
+        room = lane.room(frame.window.width * frame.window.height * 4 * LAYERS)
+        pixels = lane.pixels(frame.shape, frame.dtype)
         await self._submit(pending, work, {"pixels": pixels.to_json(), "out": room.to_json()})
 
     async def _submit(self, pending: _Pending, work: FrameWork, places: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +27,9 @@ __all__ = [
     "client_of",
     "deadline_of",
     "first_message",
+    "kind_of",
     "mode_of",
+    "next_message",
     "priority_of",
     "receive_tracks",
     "run_task",
@@ -43,6 +46,10 @@ class FramePlaces(Protocol):
 
     def readable(self, path: str) -> Path:
         """A file that may be read; PathRefusedError where it may not."""
+        ...
+
+    def readable_pattern(self, text: str) -> str:
+        """A plate that may be read; PathRefusedError where it, or a frame of it, may not."""
         ...
 
     def writable(self, path: str) -> Path:
@@ -72,6 +79,11 @@ class Scratch:
             await asyncio.gather(*self._ending, return_exceptions=True)
         shutil.rmtree(self._root, ignore_errors=True)
 
+    @staticmethod
+    def new_name() -> str:
+        """A name that no stream had before."""
+        return uuid.uuid4().hex
+
     @contextlib.contextmanager
     def folder(self, name: str) -> Iterator[Path]:
         """A stream's own folder, which is gone afterwards; it is made by who writes into it."""
@@ -96,8 +108,8 @@ async def first_message(messages: AsyncIterator[Message], kind: str, *, limits: 
         ProtocolError: the stream begins with something else, or ends before.
         LimitError: it is larger than the server takes.
     """
-    message = await _next(messages)
-    said = _kind(message)
+    message = await next_message(messages)
+    said = kind_of(message)
     if said != kind:
         raise ProtocolError(f"a stream begins with its {kind}; this one begins with {said}")
     opened = getattr(message, kind)
@@ -121,8 +133,8 @@ async def receive_tracks(messages: AsyncIterator[Message], size: int, *, folder:
     path, received = folder / "tracks.json", 0
     with path.open("wb") as file:  # of ours, on our own disk; what is written goes by a thread
         while received < size:
-            message = await _next(messages)
-            if _kind(message) != "tracks":
+            message = await next_message(messages)
+            if kind_of(message) != "tracks":
                 raise ProtocolError(f"{size} bytes of tracks were announced, and {received} came")
             data = message.tracks.data
             if not 0 < len(data) <= min(CHUNK_BYTES, size - received):
@@ -132,15 +144,20 @@ async def receive_tracks(messages: AsyncIterator[Message], size: int, *, folder:
     return str(path)
 
 
-async def _next(messages: AsyncIterator[Message]) -> Message:
-    """The next message; None at the end."""
+async def next_message(messages: AsyncIterator[Message]) -> Message:
+    """The next message; None at the end.
+
+    Raises:
+        ProtocolError: it is none.
+    """
     message: Message = await anext(messages, None)
     if isinstance(message, Malformed):
         raise message.error
     return message
 
 
-def _kind(message: Message) -> str:
+def kind_of(message: Message) -> str:
+    """Which of its oneof a message is, or words for what it is instead."""
     if message is None:
         return "nothing"
     if isinstance(message, Chunk):
