@@ -22,6 +22,7 @@ from vfx_swap.geometry.warps import (
     lay_back,
     plate_points,
     sampled,
+    shown_part,
 )
 from vfx_swap.types import Crop, Warp, Window
 
@@ -315,6 +316,38 @@ def test_a_crop_needs_no_more_of_the_plate_than_what_it_samples(scale: float, de
     # The last picture's values are around 1: what is left is the rounding of positions.
     assert np.allclose(from_part.rgb, whole.rgb, atol=1e-5)
     assert np.allclose(from_part.alpha, whole.alpha, atol=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "degrees"), [(1.0, 0.0), (0.4, 17.0), (1.7, -50.0), (3.1, 5.0)])
+def test_a_part_of_a_crop_laid_back_alone_has_the_bits_of_the_whole(scale: float, degrees: float) -> None:
+    warp = around(scale, degrees, 41, 33)
+    if scale == 1.0:
+        np.round(warp.matrix, out=warp.matrix)
+    alpha = np.zeros((33, 41), np.float32)
+    alpha[12:20, 9:17] = 0.5
+    alpha[13:19, 10:16] = 1.0
+    values = smooth(Window(0, 0, 41, 33))
+    values[25, 30] = np.nan
+    crop = Crop(values, alpha, warp, "x")
+    part = footprint(warp, PLATE)
+    only = shown_part(warp, part, rows=slice(12, 20), columns=slice(9, 17))
+    assert 0 < only.width * only.height < part.width * part.height
+    rgb, cover = lay_back(crop, data_window=part)
+    rgb_only, cover_only = lay_back(crop, data_window=part, only=only)
+    at = only.slices(part)
+    assert rgb_only.tobytes() == rgb[at].tobytes()
+    assert cover_only.tobytes() == cover[at].tobytes()
+    assert cover_only.max() > 0.5
+    # Nothing of the matte lies outside, nor is half of the part wasted around it.
+    shown = np.argwhere(cover > 0.0)
+    cover[at] = 0.0
+    assert not cover.any()
+    spans = np.ptp(shown, axis=0) + 1
+    assert only.height <= spans[0] + 14
+    assert only.width <= spans[1] + 14
+    farther = shown_part(warp, part, rows=slice(12, 20), columns=slice(9, 17), beyond=5.0)
+    assert farther.width >= min(part.width, only.width + 5)
+    assert shown_part(warp, part, rows=slice(0, 0), columns=slice(0, 0)).is_empty
 
 
 @pytest.mark.parametrize(("left", "top"), [(3, 9), (-20, 40), (70, -6), (-100, 5)])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
@@ -13,8 +14,12 @@ __all__ = ["comp_increment", "comp_over"]
 
 
 def _matte(matte: FloatArray) -> FloatArray:
+    """(height, width, 3) at most 1: a value a channel, side by side, since numpy is slow where the last axis is 1."""
     with np.errstate(invalid="ignore"):
-        return np.minimum(matte, np.float32(1.0))[..., np.newaxis]
+        held = np.asarray(np.minimum(matte, np.float32(1.0)), np.float32)
+    if not held.size:
+        return np.zeros((*held.shape, 3), np.float32)
+    return np.asarray(cv2.merge([held] * 3), np.float32).reshape(*matte.shape, 3)
 
 
 def _covered(matte: FloatArray) -> tuple[slice, slice]:

@@ -2,28 +2,18 @@
 
 Convention (`types.Warp`): `crop = matrix @ (x, y, 1)` from plate pixels to crop pixels; x right, y down;
 pixel centres at integers on both sides; outside the plate a crop repeats the border.
-
-OpenCV's cubic kernels round the fraction of a pixel to 1/32 (measured on 5.0.0: 0.048 off on a ramp of
-slope 1), its linear and nearest ones round nothing: so the cubic here is built from linear samples.
-Nothing overshoots: it is held within the four pixels around the sample, so that a specular does not ring
-into negatives.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Literal, TypeAlias
-
-import cv2
 import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
 from vfx_swap.errors import NoFaceError
+from vfx_swap.geometry.resample import EXACT, Filter, Lattice, low_pass_kernel, reach, reduction, resampled
 from vfx_swap.types import Crop, Warp, Window
 
 __all__ = [
-    "EXACT",
-    "Filter",
     "crop_points",
     "cut_crop",
     "fit_similarity",
@@ -31,17 +21,11 @@ __all__ = [
     "increment_crop",
     "invert_matrix",
     "lay_back",
-    "low_pass_kernel",
     "plate_points",
-    "reduction",
     "sampled",
+    "shown_part",
 ]
 
-Filter: TypeAlias = Literal["linear", "cubic"]
-"""linear: bilinear. cubic: Catmull-Rom, held within the four pixels around the sample."""
-
-EXACT = 1e-6
-"""Sample positions this close to pixel centres (px) are taken as on them: bits are copied."""
 _BAD_POINTS = "Delete the face from the tracks file, or track again."
 
 
@@ -135,7 +119,7 @@ def sampled(warp: Warp, data_window: Window) -> Window:
         warp: the crop's.
         data_window: plate pixels.
     """
-    return footprint(warp, data_window, margin=1 + _reach(reduction(invert_matrix(warp.matrix))))
+    return footprint(warp, data_window, margin=1 + reach(reduction(invert_matrix(warp.matrix))))
 
 
 def cut_crop(
@@ -162,12 +146,15 @@ def cut_crop(
         return _cut_shifted(rgb, data_window, warp, overlap, colour_space)
     back = invert_matrix(warp.matrix)
     back[:, 2] -= (data_window.x, data_window.y)
-    x, y = _grid(back, warp.width, warp.height)
-    cut = _resample(rgb, x, y, scale=reduction(back), resample=resample)
+    lattice = Lattice(back, warp.width, warp.height)
+    x, y = lattice.positions(lattice.whole)
+    cut = resampled(rgb, lattice, lattice.whole, how=resample)
     return Crop(cut, _inside(x, y, data_window.width, data_window.height), warp, colour_space)
 
 
-def lay_back(crop: Crop, *, data_window: Window, resample: Filter = "cubic") -> tuple[FloatArray, FloatArray]:
+def lay_back(
+    crop: Crop, *, data_window: Window, only: Window | None = None, resample: Filter = "cubic"
+) -> tuple[FloatArray, FloatArray]:
     """Lay a crop back into the plate's pixels, unpremultiplied, with its alpha.
 
     Pass `footprint(crop.warp, plate_window)` as the window to work only where the crop lies.
@@ -175,33 +162,65 @@ def lay_back(crop: Crop, *, data_window: Window, resample: Filter = "cubic") -> 
     Args:
         crop: what to lay back.
         data_window: plate pixels wanted.
+        only: of these, the ones that are worked out and returned, with the bits that they have in the whole
+            (`shown_part`); None: all.
         resample: interpolation of the colour; alpha is always bilinear, so it never leaves [0, 1].
 
     Returns:
-        rgb (height, width, 3) and alpha (height, width), of the data window; both 0 outside the crop.
+        rgb (height, width, 3) and alpha (height, width), of the data window or `only`; both 0 outside the crop.
     """
-    rgb = np.zeros((data_window.height, data_window.width, 3), dtype=np.float32)
-    alpha = np.zeros((data_window.height, data_window.width), dtype=np.float32)
-    window = footprint(crop.warp, data_window)
+    wanted = data_window if only is None else only.intersect(data_window)
+    rgb = np.zeros((wanted.height, wanted.width, 3), dtype=np.float32)
+    alpha = np.zeros((wanted.height, wanted.width), dtype=np.float32)
+    whole = footprint(crop.warp, data_window)
+    window = whole.intersect(wanted)
     if window.is_empty or not crop.alpha.size:
         return rgb, alpha
     overlap = _shift_overlap(crop.warp, window)
     if overlap is not None:
-        at, within = overlap.slices(data_window), overlap.slices(_seen(crop.warp))
+        at, within = overlap.slices(wanted), overlap.slices(_seen(crop.warp))
         alpha[at] = np.clip(crop.alpha[within], np.float32(0.0), np.float32(1.0))
         rgb[at] = crop.rgb[within]
         return rgb, alpha
     forward = crop.warp.matrix.copy()
-    forward[:, 2] += forward[:, :2] @ np.array([window.x, window.y], dtype=np.float64)
-    x, y = _grid(forward, window.width, window.height)
-    scale = reduction(forward)
-    at = window.slices(data_window)
-    inside = _inside(x, y, crop.warp.width, crop.warp.height)
-    laid = _resample(crop.alpha[..., np.newaxis], x, y, scale=scale, resample="linear")[..., 0] * inside
+    forward[:, 2] += forward[:, :2] @ np.array([whole.x, whole.y], dtype=np.float64)
+    lattice = Lattice(forward, whole.width, whole.height)
+    part = Window(window.x - whole.x, window.y - whole.y, window.width, window.height)
+    at = window.slices(wanted)
+    inside = _inside(*lattice.positions(part), crop.warp.width, crop.warp.height)
+    laid = resampled(crop.alpha[..., np.newaxis], lattice, part, how="linear")[..., 0] * inside
     # The low-pass sums to 1 but for rounding.
     alpha[at] = np.clip(laid, np.float32(0.0), np.float32(1.0))
-    rgb[at] = np.where(inside[..., np.newaxis] > 0.0, _resample(crop.rgb, x, y, scale=scale, resample=resample), 0.0)
+    colour = resampled(crop.rgb, lattice, part, how=resample)
+    colour[inside <= 0.0] = 0.0
+    rgb[at] = colour
     return rgb, alpha
+
+
+def shown_part(warp: Warp, data_window: Window, *, rows: slice, columns: slice, beyond: float = 0.0) -> Window:
+    """The plate pixels that some of a crop's pixels can show in when it is laid back.
+
+    Args:
+        warp: the crop's.
+        data_window: plate pixels.
+        rows: of the crop.
+        columns: of the crop.
+        beyond: plate pixels added on each side.
+
+    Returns:
+        Of the data window; empty where rows or columns are.
+    """
+    if rows.stop <= rows.start or columns.stop <= columns.start:
+        return Window(data_window.x, data_window.y, 0, 0)
+    kernel = low_pass_kernel(reduction(warp.matrix))
+    # Bilinear samples reach one pixel, a low-pass as far as its kernel.
+    spread = 1 + (0 if kernel is None else len(kernel) // 2)
+    left, right = columns.start - spread, columns.stop - 1 + spread
+    top, bottom = rows.start - spread, rows.stop - 1 + spread
+    seen = plate_points(np.array([[left, top], [right, top], [left, bottom], [right, bottom]], np.float64), warp)
+    low = np.floor(seen.min(axis=0) - beyond).astype(int) - 1
+    high = np.ceil(seen.max(axis=0) + beyond).astype(int) + 2
+    return Window(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])).intersect(data_window)
 
 
 def _shift_overlap(warp: Warp, window: Window) -> Window | None:
@@ -250,19 +269,6 @@ def increment_crop(before: Crop, after: Crop) -> Crop:
     return Crop(np.where(keep, change, np.float32(0.0)), after.alpha, after.warp, after.colour_space)
 
 
-def _grid(matrix: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each output pixel's centre falls in the input: x and y, (height, width) float64."""
-    columns, rows = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)[:, np.newaxis]
-    x = matrix[0, 0] * columns + (matrix[0, 1] * rows + matrix[0, 2])
-    y = matrix[1, 0] * columns + (matrix[1, 1] * rows + matrix[1, 2])
-    return x, y
-
-
-def reduction(matrix: np.ndarray) -> float:
-    """Input pixels per output pixel along the direction where there are most; `matrix` leads from output to input."""
-    return float(np.linalg.svd(matrix[:, :2], compute_uv=False)[0])
-
-
 def _inside(x: np.ndarray, y: np.ndarray, width: int, height: int) -> FloatArray:
     """1 on and between the pixel centres of a picture, falling to 0 one pixel outside of them."""
     across = np.minimum(x + 1.0, width - x)
@@ -271,114 +277,3 @@ def _inside(x: np.ndarray, y: np.ndarray, width: int, height: int) -> FloatArray
     cover = np.clip(np.minimum(across, down), 0.0, 1.0)
     snapped: FloatArray = np.where(cover > 1.0 - EXACT, 1.0, np.where(cover < EXACT, 0.0, cover)).astype(np.float32)
     return snapped
-
-
-def _resample(picture: FloatArray, x: np.ndarray, y: np.ndarray, *, scale: float, resample: Filter) -> FloatArray:
-    """Sample a picture (h, w, c) at positions x, y; the border repeats; not-finite pixels do not spread."""
-    height, width = picture.shape[:2]
-    if not x.size or not picture.size:
-        return np.zeros((*x.shape, picture.shape[2]), dtype=np.float32)
-    pad = _reach(scale)
-    left, right = (int(np.clip(edge, 0, width - 1)) for edge in (math.floor(x.min()) - pad, math.ceil(x.max()) + pad))
-    top, bottom = (int(np.clip(edge, 0, height - 1)) for edge in (math.floor(y.min()) - pad, math.ceil(y.max()) + pad))
-    region = picture[top : bottom + 1, left : right + 1]
-    x, y = x - left, y - top
-    nearest_x, nearest_y = np.rint(x), np.rint(y)
-    if max(float(np.abs(x - nearest_x).max()), float(np.abs(y - nearest_y).max())) < EXACT and scale < 1.0 + EXACT:
-        return _gather(np.ascontiguousarray(region), nearest_x, nearest_y)
-    good = np.isfinite(region)
-    if good.all():
-        return _interpolate(_blur(region, scale), x, y, resample)
-    held = _interpolate(_blur(np.where(good, region, np.float32(0.0)), scale), x, y, "linear")
-    share = _interpolate(_blur(good.astype(np.float32), scale), x, y, "linear")
-    plain = held / np.maximum(share, np.float32(1e-6))
-    nearest = _gather(np.ascontiguousarray(region), nearest_x, nearest_y)
-    # Cubic wherever no bad pixel is in reach, so that one NaN does not soften the whole picture.
-    sound = share > 1.0 - 1e-6
-    sharp = _interpolate(_blur(np.where(good, region, np.float32(0.0)), scale), x, y, resample)
-    return np.where(np.isfinite(nearest), np.where(sound, sharp, plain), nearest)
-
-
-def _reach(scale: float) -> int:
-    """Input pixels around a sample that the filters of a reduction by `scale` read."""
-    return 3 + math.ceil(3.0 * scale)
-
-
-def low_pass_kernel(scale: float) -> np.ndarray | None:
-    """(n,) float64: low-pass before a reduction by `scale`, None where there is none.
-
-    A Gaussian of 0.5 sqrt(scale^2 - 1) px, which is 0 at full size. It takes the new Nyquist frequency to 0.4
-    at a half and to 0.3 in the limit.
-    """
-    if scale <= 1.0 + 1e-3:
-        return None
-    sigma = 0.5 * math.sqrt(scale * scale - 1.0)
-    radius = max(1, math.ceil(3.0 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
-    return np.asarray(kernel)
-
-
-def _blur(region: FloatArray, scale: float) -> FloatArray:
-    kernel = low_pass_kernel(scale)
-    if kernel is None:
-        return region
-    blurred = cv2.sepFilter2D(region, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(blurred, dtype=np.float32).reshape(region.shape)
-
-
-def _gather(region: FloatArray, x: np.ndarray, y: np.ndarray) -> FloatArray:
-    """Whole pixels, bits copied, border repeated; x and y are whole numbers."""
-    return _fetch(region, x, y, cv2.INTER_NEAREST)
-
-
-def _fetch(region: FloatArray, x: np.ndarray, y: np.ndarray, flag: int) -> FloatArray:
-    """One sample a position by OpenCV, border repeated."""
-    height, width, channels = region.shape
-    # Clipped here: OpenCV keeps whole positions in 16 bits.
-    column = np.clip(x, 0.0, width - 1.0).astype(np.float32)
-    row = np.clip(y, 0.0, height - 1.0).astype(np.float32)
-    taken = cv2.remap(region, column, row, flag, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(taken, dtype=np.float32).reshape(*x.shape, channels)
-
-
-def _interpolate(region: FloatArray, x: np.ndarray, y: np.ndarray, resample: Filter) -> FloatArray:
-    """Bilinear, or Catmull-Rom (Keys 1981, a = -0.5) held within the four pixels around the sample.
-
-    The 16 taps are fetched as 9 bilinear samples: the two middle weights have one sign, so one sample
-    between their pixels gives their sum.
-    """
-    region = np.ascontiguousarray(region)
-    if resample == "linear":
-        return _fetch(region, x, y, cv2.INTER_LINEAR)
-    x, y = np.clip(x, 0.0, region.shape[1] - 1.0), np.clip(y, 0.0, region.shape[0] - 1.0)
-    base_x, base_y = np.floor(x), np.floor(y)
-    out = np.zeros((*x.shape, region.shape[2]), dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        across, down = _cubic_taps(base_x, x - base_x), _cubic_taps(base_y, y - base_y)
-        for at_y, weight_y in down:
-            for at_x, weight_x in across:
-                out += (weight_x * weight_y)[..., np.newaxis] * _fetch(region, at_x, at_y, cv2.INTER_LINEAR)
-    low = _gather(_over_2x2(region, np.minimum), base_x, base_y)
-    high = _gather(_over_2x2(region, np.maximum), base_x, base_y)
-    held: FloatArray = np.clip(out, low, high)
-    return held
-
-
-def _cubic_taps(base: np.ndarray, t: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Positions and weights of the three samples along one axis."""
-    before = ((-0.5 * t + 1.0) * t - 0.5) * t
-    second = ((-1.5 * t + 2.0) * t + 0.5) * t
-    after = (0.5 * t - 0.5) * t * t
-    middle = 1.0 - before - after
-    positions = (base - 1.0, base + second / middle, base + 2.0)
-    weights = (before.astype(np.float32), middle.astype(np.float32), after.astype(np.float32))
-    return tuple(zip(positions, weights, strict=True))
-
-
-def _over_2x2(region: FloatArray, choose: np.ufunc) -> FloatArray:
-    """The least or greatest of each pixel and its neighbours to the right and below."""
-    padded = np.pad(region, ((0, 1), (0, 1), (0, 0)), mode="edge")
-    rows = choose(padded[:-1], padded[1:])
-    chosen: FloatArray = np.ascontiguousarray(choose(rows[:, :-1], rows[:, 1:]))
-    return chosen

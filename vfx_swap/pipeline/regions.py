@@ -19,7 +19,8 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.display import to_display
 from vfx_swap.colour.ocio import ColourConfig
-from vfx_swap.geometry.warps import crop_points, cut_crop, footprint, reduction, sampled
+from vfx_swap.geometry.resample import reduction
+from vfx_swap.geometry.warps import crop_points, cut_crop, footprint, sampled
 from vfx_swap.io.cryptomatte import cryptomatte_header, cryptomatte_layers
 from vfx_swap.models.default import PARSE_ARCHITECTURES, load_model
 from vfx_swap.models.devices import open_kernels

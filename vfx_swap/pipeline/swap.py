@@ -15,14 +15,14 @@ import numpy as np
 
 from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.comp.motion import Travel
-from vfx_swap.geometry.warps import footprint
+from vfx_swap.geometry.warps import footprint, shown_part
 from vfx_swap.light.grade import light_gain
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.pipeline.holdout import front_in_crop, front_in_plate
 from vfx_swap.pipeline.reflected import reflected_light
 from vfx_swap.settings import Lighting, Shot
-from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp
+from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
 
 __all__ = ["CastFace", "swap_frame"]
 
@@ -67,7 +67,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         want_patch: also gather the swapped faces alone, premultiplied.
     """
     window = frame.data_window
-    rgb, union = frame.rgb, np.zeros(frame.rgb.shape[:2], np.float32)
+    rgb, union = frame.rgb.copy(), np.zeros(frame.rgb.shape[:2], np.float32)
     mattes: dict[int, FloatArray] = {}
     for one in sorted(cast, key=lambda c: (c.face.height, c.track_id)):
         kernels = one.kernels
@@ -93,25 +93,31 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         exact = _is_whole(before.warp)
         if glare is not None and exact:
             after = replace(after, rgb=after.rgb + glare)
-        face, alpha = kernels.lay_back(after if exact else kernels.increment_crop(before, after), data_window=part)
+        shown = _shown(after, part, kernels, grown=shot.matte.expand_pixels)
+        laid = after if exact else kernels.increment_crop(before, after)
+        face, alpha = kernels.lay_back(laid, data_window=part, only=shown)
         matte = kernels.expand_matte(alpha, shot.matte.expand_pixels) * one.strength
         if front is not None:
-            matte = matte * (1.0 - kernels.array(front))
+            matte = matte * (1.0 - kernels.array(front[shown.slices(part)]))
         matte = kernels.xp.where(matte >= LEAST_MATTE, matte, 0.0)
-        rgb = rgb.copy()
-        comp = kernels.comp_over if exact else kernels.comp_increment
+        at, comp = shown.slices(window), kernels.comp_over if exact else kernels.comp_increment
         rgb[at] = kernels.plain(comp(kernels.array(np.ascontiguousarray(rgb[at])), face, matte))
 
-        whole = np.zeros_like(union)
-        whole[at] = kernels.plain(matte)
-        mattes[one.track_id] = whole
-        union = union + whole - union * whole
+        whole, seen = np.zeros_like(union), kernels.plain(matte)
+        whole[at], mattes[one.track_id] = seen, whole
+        union[at] = union[at] + seen - union[at] * seen
     return SwapResult(
         frame=Frame(frame.number, rgb, window, frame.display_window, frame.colour_space),
         matte=np.asarray(union, np.float32),
         track_mattes=mattes,
         patch=_patch(frame.rgb, rgb, union) if want_patch else None,
     )
+
+
+def _shown(after: Crop, part: Window, kernels: Kernels, *, grown: float) -> Window:
+    """The plate pixels of a crop's part that its matte can reach: nothing is worked out for the rest."""
+    rows, columns = _around(after.alpha > 0.0, kernels)
+    return shown_part(after.warp, part, rows=rows, columns=columns, beyond=max(0.0, grown))
 
 
 def _is_whole(warp: Warp) -> bool:

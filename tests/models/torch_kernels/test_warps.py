@@ -12,7 +12,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry import sample as plain_sample
 from vfx_swap.geometry import warps as plain
 from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, sample_pyramid
-from vfx_swap.geometry.warps import Filter
+from vfx_swap.geometry.resample import Filter
 from vfx_swap.models.torch_kernels.pyramid import sample_pyramid as torch_pyramid
 from vfx_swap.models.torch_kernels.warps import TorchCrop, cut_crop, increment_crop, lay_back, sample
 from vfx_swap.types import Crop, Warp, Window

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.geometry.warps import Filter, footprint, invert_matrix, reduction
+from vfx_swap.geometry.resample import Filter, reduction
+from vfx_swap.geometry.warps import footprint, invert_matrix
 from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.kernels import Kernels
 from vfx_swap.models.torch_kernels import comp, filters, grain, light, motion, pyramid, raster, warps
