@@ -79,6 +79,15 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     assert "Commands" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("group", "holds"), [("models", "verify"), ("identity", "embed"), ("train", "prepare")])
+def test_a_group_without_a_command_lists_its_commands(
+    group: str, holds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([group]) == 0
+    out, err = capsys.readouterr()
+    assert ("Commands" in out, holds in out, err) == (True, True, "")
+
+
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"vfx-swap {__version__}\n"
@@ -90,7 +99,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
         ["nonsense"],
         ["swap"],
         ["swap", "--no-such-option"],
-        ["models"],
+        ["models", "nonsense"],
         ["models", "show", "no-such-model"],
         ["demo", "--frames", "0"],
         ["demo", "--frames", "many"],
@@ -120,6 +129,26 @@ def test_bad_usage_is_exit_2_clean_and_one_json_error(
     assert (event["event"], event["exit_code"]) == ("error", 2)
     assert event["what"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_swap_tells_mistakes_by_its_options(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plate, out = folder / "plates" / "plate.####.exr", folder / "out" / "swap.exr"
+    base = ["swap", "--plate", str(plate), "--out", str(out), "--frames", "1-9", "--engine", "none", "--strength", "2"]
+    more = ["--reshape", "2", "--colour-space", "nope", "--layer", "none", "--pixel-boost", "8", "--json"]
+    assert run([*base, *more, "--identity", str(folder / "none.identity")]) == 2
+    problems = {one["key"]: one for one in events(capsys)[-1]["problems"]}
+    assert set(problems) == {
+        "--out", "--frames", "--engine", "--strength", "--reshape", "--colour-space", "--layer", "--identity"
+    }  # fmt: skip
+    assert problems["--frames"]["mend"].endswith("or give --missing hold or black")
+    twice = ["--cast", f"{folder}/none.png={folder}/who.identity"] * 2
+    assert run(["swap", "--plate", str(folder / "plates"), "--out", str(out), *twice]) == 2
+    said = capsys.readouterr().err
+    assert "--cast: performer" in said
+    assert "already claimed by another --cast" in said
+    assert said.count("--cast: there is no file") == 1
+    assert "plates' is a folder. Did you mean" in said
+    assert "cast[" not in said
 
 
 @pytest.mark.usefixtures("quick")

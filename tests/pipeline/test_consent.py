@@ -29,7 +29,7 @@ from vfx_swap.pipeline.consent import (
     consent_usage,
     public_domain_consent,
 )
-from vfx_swap.types import Consent, Identity, SkinTexture
+from vfx_swap.types import Consent, Identity, Pose, Reference, SkinTexture
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 9, 30)
 RECORD: dict[str, Any] = {
@@ -238,6 +238,29 @@ def test_the_mend_is_a_command_that_a_shell_takes(lead: Identity) -> None:
     words = shlex.split(caught.value.mend.partition(": ")[2])
     assert words[:4] == ["vfx-swap", "identity", "build", "it's; rm -rf"]
     assert words[-2:] == ["--out", "a folder/x.identity"]
+
+
+def test_the_mend_says_where_the_photographs_are(
+    lead: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pack holds the names of its photographs alone: the command must not name files that are not there."""
+    monkeypatch.chdir(tmp_path)
+    (beside := tmp_path / "packs").mkdir()
+    points, weights = np.zeros((478, 3), np.float32), np.zeros(52, np.float32)
+    digest = hashlib.sha256(b"1").hexdigest()
+    here = Reference(np.zeros((2, 2, 3), np.float32), points, weights, Pose(0.0, 0.0, 0.0), "here.png", digest)
+    (tmp_path / "here.png").write_bytes(b"1")
+    near = replace(here, source="../near.png", sha256=hashlib.sha256(b"2").hexdigest())
+    (beside / "near.png").write_bytes(b"2")
+    other = replace(here, source="other.png", sha256=hashlib.sha256(b"3").hexdigest())
+    (tmp_path / "other.png").write_bytes(b"another picture of that name")
+    gone = replace(here, source="n" * 300)
+    identity = replace(lead, references=(here, near, other, gone))
+    with pytest.raises(ConsentExpiredError) as caught:
+        check_consent(identity, today=LAST + timedelta(days=1), pack=beside / "x.identity")
+    words = shlex.split((caught.value.mend or "").partition(": ")[2])
+    named = [words[at + 1] for at, word in enumerate(words) if word == "--reference"]
+    assert named == ["here.png", str(beside / "near.png"), "FOLDER/other.png", f"FOLDER/{'n' * 300}"]
 
 
 def test_the_log_names_the_record_and_nobody(lead: Identity) -> None:

@@ -199,6 +199,21 @@ def test_a_tracks_file_that_is_broken_is_named_and_kept(tmp_path: Path) -> None:
     assert path.read_text() == "{ not json"
 
 
+def test_tracks_edited_while_the_plate_is_analysed_are_kept_and_named(tmp_path: Path) -> None:
+    shot, path = make_shot(tmp_path), tmp_path / "out" / "sh010.tracks.json"
+    said: list[str] = []
+
+    def analyse(plate: Any, **more: Any) -> Any:
+        found = fake_analyse()(plate, **more)
+        path.write_text("{ my work of an hour")
+        return found
+
+    render(shot, tools=tools(analyse=analyse), progress=lambda event: said.append(event.message or ""))
+    aside = tmp_path / "out" / "sh010.tracks.edited.json"
+    assert aside.read_text() == "{ my work of an hour"
+    assert any(str(aside) in one and "not used" in one for one in said)
+
+
 def test_cancelled_keeps_what_is_written_and_resumes(tmp_path: Path) -> None:
     shot = make_shot(tmp_path)
     seen: list[int] = []

@@ -42,6 +42,7 @@ app.command("render")(render)
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")
 app.command("doctor")(doctor)
+_GROUPS = tuple(group.name for group in app.registered_groups)
 
 
 def _show_version(wanted: bool) -> None:
@@ -74,7 +75,10 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    given = list(arguments) or ["--help"]
+    given = list(arguments)
+    # Without a command the commands are what is asked for, of a group as of the whole.
+    if not given or (len(given) == 1 and given[0] in _GROUPS):
+        given.append("--help")
     try:
         code = app(args=given, prog_name="vfx-swap", standalone_mode=False)
     except typer.TyperException as error:  # an option or a command that is not there, a value that does not parse

@@ -10,6 +10,7 @@ import typer
 
 from vfx_swap.cli.compare import COMPARE, run_comparison
 from vfx_swap.cli.compat import run_compat
+from vfx_swap.cli.option_names import told_by_options
 from vfx_swap.cli.rendering import RESUME, run_shot
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, MissingFrames, running
 from vfx_swap.errors import UsageError
@@ -78,7 +79,8 @@ def swap(
             _refuse_in_compat(finer)
             run_compat(console, device=device, **typed)
         else:
-            _render(console, typed, finer, overwrite=overwrite, device=device)
+            with told_by_options(identity="--cast" if cast else "--identity"):
+                _render(console, typed, finer, overwrite=overwrite, device=device)
 
 
 def _render(

@@ -12,6 +12,7 @@ from typing import Literal, Self, TypeAlias, get_args
 
 from vfx_swap.errors import InputError, MissingInputError, UnsupportedImageError, UsageError
 from vfx_swap.io.movies import FIRST_FRAME, MovieReader
+from vfx_swap.io.near import sequences_near
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.picture import Picture, PictureKind, black_like
 from vfx_swap.io.ranges import format_frames
@@ -22,6 +23,7 @@ __all__ = ["MissingPolicy", "Plate", "open_plate"]
 
 MissingPolicy: TypeAlias = Literal["error", "hold", "black"]
 
+_FORMS = "Give name.####.exr, one picture, or a movie"
 STRANGERS = 4
 """Frames of another format than their extension that are passed over before one is taken as what the plate is."""
 
@@ -183,6 +185,8 @@ def open_plate(text: str | os.PathLike[str], *, missing: MissingPolicy = "error"
     """
     if missing not in get_args(MissingPolicy):
         raise UsageError(f"missing = {missing!r} is no policy", mend="Use error, hold or black")
+    if os.path.isdir(text):
+        raise MissingInputError("is a folder", where=text, mend=sequences_near(text) or _FORMS)
     pattern = FramePattern.parse(text)
     movie = MovieReader(pattern.path(FIRST_FRAME)) if pattern.kind == "movie" else None
     plate = Plate(pattern, missing=missing, movie=movie)
@@ -190,9 +194,12 @@ def open_plate(text: str | os.PathLike[str], *, missing: MissingPolicy = "error"
         return plate
     if pattern.kind == "sequence":
         others = pattern.other_paddings()
-        mend = f"{others[0].name} is padded otherwise: write the number as it is there" if others else "Check the path"
+        padded = f"{others[0].name} is padded otherwise: write the number as it is there" if others else None
+        mend = padded or sequences_near(pattern.text) or "Check the path"
         raise MissingInputError("no frame of this name is there", where=pattern.text, mend=mend)
-    raise MissingInputError("there is no such file", where=pattern.text)
+    raise MissingInputError(
+        "there is no such file", where=pattern.text, mend=sequences_near(pattern.text) or "Check the path"
+    )
 
 
 def _existing(pattern: FramePattern, movie: MovieReader | None) -> tuple[int, ...]:

@@ -9,8 +9,10 @@ The check is a gate against mistakes, not a proof: whoever builds a pack vouches
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -25,12 +27,14 @@ from vfx_swap.errors import (
     ConsentExpiredError,
     ConsentMissingError,
     ConsentScopeError,
+    InputError,
     MissingInputError,
     Problem,
     SettingsError,
     UsageError,
 )
-from vfx_swap.types import Consent, Identity
+from vfx_swap.settings.digest import file_sha256
+from vfx_swap.types import Consent, Identity, Reference
 
 __all__ = [
     "CONSENT_SCHEMA",
@@ -315,11 +319,22 @@ def consent_usage(identity: Identity) -> Mapping[str, str]:
 
 
 def _rebuild(identity: Identity, pack: str | Path | None, *, options: bool) -> str:
-    """The command that makes the pack again, with a record."""
-    references = " ".join(f"--reference {shlex.quote(reference.source)}" for reference in identity.references)
+    """The command that makes the pack again, with a record. Words in capitals are for the reader to fill in."""
+    references = " ".join(f"--reference {shlex.quote(_photograph(one, pack))}" for one in identity.references)
     record = "--consented-by WHO --scope TEXT --expires YYYY-MM-DD" if options else "--consent RECORD.json"
     out = shlex.quote(str(pack or f"{identity.name}.identity"))
     return f"vfx-swap identity build {shlex.quote(identity.name)} {references} {record} --out {out}"
+
+
+def _photograph(reference: Reference, pack: str | Path | None) -> str:
+    """The photograph's path where it lies here or beside the pack; a pack holds its name alone, so else FOLDER/name."""
+    name = Path(reference.source).name
+    for folder in (Path(), Path(pack).parent if pack is not None else Path()):
+        file = folder / name
+        with contextlib.suppress(InputError):
+            if os.path.isfile(file) and file_sha256(file) == reference.sha256:
+                return str(file)
+    return f"FOLDER/{name}"
 
 
 def _date(text: str) -> date:

@@ -128,7 +128,9 @@ def shot_tracks(
                 )
         run = analyse_plate if analyse_with is None else analyse_with
         made = run(plate, models=models(), progress=progress, cancelled=cancelled, settings=settings)
-        save_tracks(replace(made, plate_digest=known, settings_digest=wanted), path)
+        aside = save_tracks(replace(made, plate_digest=known, settings_digest=wanted), path)
+        if aside is not None:  # somebody worked on the file while the plate was analysed, which takes minutes
+            progress(ProgressEvent("analyse", "note", message=f"tracks edited meanwhile are kept, not used: {aside}"))
         # Read back: what is rendered now and what another chunk renders from the file are the same bits.
         return load_tracks(path)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.errors import Problem, VfxSwapError
+from vfx_swap.io.near import sequences_near
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.ranges import format_frames, parse_frames
 from vfx_swap.io.read import read_picture
@@ -102,8 +103,12 @@ def _check_plate(values: Mapping[str, Any]) -> Iterator[Problem]:
         yield _problem("plate", error)
         return
     if there is None:  # a still: one picture, whatever its number
-        if not pattern.path(0).is_file():
-            yield Problem("plate", f"there is no file {str(pattern.path(0))!r}", "Check the path")
+        file = pattern.path(0)
+        if not file.is_file():
+            what = f"{str(file)!r} is a folder" if os.path.isdir(file) else f"there is no file {str(file)!r}"
+            yield Problem(
+                "plate", what, sequences_near(file) or "Check the path: name.####.exr, one picture, or a movie"
+            )
         return
     if not there:
         yield _no_frames(pattern)
@@ -144,7 +149,11 @@ def _no_frames(pattern: FramePattern) -> Problem:
     near = pattern.other_paddings()
     if near:
         return Problem("plate", what, f"There is {near[0].name!r}: one # stands for one digit")
-    return Problem("plate", what, "Check the path and the number of digits: one # stands for one digit")
+    return Problem(
+        "plate",
+        what,
+        sequences_near(pattern.text) or "Check the path and the number of digits: one # stands for one digit",
+    )
 
 
 def _check_output(values: Mapping[str, Any]) -> Iterator[Problem]:
