@@ -13,7 +13,20 @@ from pathlib import Path
 __all__ = ["FLOORS", "with_rooms"]
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = ("cli", "client", "service", "pipeline", "models", "io", "colour", "geometry", "comp", "light", "settings")
+FLOORS = (
+    "cli",
+    "client",
+    "service",
+    "farm",
+    "pipeline",
+    "models",
+    "io",
+    "colour",
+    "geometry",
+    "comp",
+    "light",
+    "settings",
+)
 START, END = "<!-- rooms: made by scripts.rooms from the modules' docstrings -->", "<!-- /rooms -->"
 
 

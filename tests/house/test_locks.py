@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
-LOCKS = ("base", "gpu", "build", "dev")
+LOCKS = ("base", "gpu", "build", "dev", "farm")
 CV2_OWNERS = {"opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
 ONNXRUNTIME_OWNERS = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"}
 
@@ -94,7 +94,7 @@ def test_gpu_differs_from_base_in_onnxruntime_alone() -> None:
     assert {name: pin.version for name, pin in base.items()} == {name: pin.version for name, pin in gpu.items()}
 
 
-@pytest.mark.parametrize("lock", ["dev", "build"])
+@pytest.mark.parametrize("lock", ["dev", "build", "farm"])
 def test_no_lock_moves_a_pin_of_the_base(lock: str) -> None:
     base = pins("base")
     moved = {
@@ -107,6 +107,7 @@ def requirements() -> list[tuple[str, str]]:
     table = project()
     rows = [("base", text) for text in table["project"]["dependencies"]]
     rows += [("gpu", text) for text in table["project"]["optional-dependencies"]["gpu"] if not text.startswith("torch")]
+    rows += [("farm", text) for extra in ("ray", "farm") for text in table["project"]["optional-dependencies"][extra]]
     rows += [(group, text) for group in ("dev", "build") for text in table["dependency-groups"][group]]
     return rows
 
@@ -117,6 +118,12 @@ def test_locks_are_fresh(lock: str, text: str) -> None:
     pin = pins(lock).get(canonicalize_name(wanted.name))
     assert pin is not None, f"{wanted.name} is in pyproject.toml but not in {lock}.lock: run scripts/lock"
     assert wanted.specifier.contains(pin.version), f"{lock}.lock has {pin.version}, wanted {text}: run scripts/lock"
+
+
+def test_the_farm_s_lock_holds_what_the_base_lacks_and_no_pin_that_dev_has_otherwise() -> None:
+    base, dev, farm = pins("base"), pins("dev"), pins("farm")
+    assert not set(base) & set(farm)
+    assert {name: pin.version for name, pin in farm.items() if name in dev and dev[name].version != pin.version} == {}
 
 
 def test_what_uv_users_get_is_what_the_locks_say() -> None:

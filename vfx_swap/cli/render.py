@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vfx_swap.cli.rendering import RESUME, run_shot
-from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running
+from vfx_swap.cli.farming import FarmOptions, Where, render_on
+from vfx_swap.cli.rendering import RESUME, local_today, run_shot
+from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running, stop_requests
+from vfx_swap.errors import UsageError
+
+if TYPE_CHECKING:
+    from vfx_swap.cli.console import Console
+    from vfx_swap.settings import Shot
 
 __all__ = ["render"]
 
@@ -20,6 +26,15 @@ def render(
         str | None, typer.Option(metavar="RANGE", help="Only these of the shot's frames; tracks are the whole shot's.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
+    tracks_only: Annotated[
+        bool, typer.Option("--tracks-only", help="Check consent, find and follow the faces, render nothing.")
+    ] = False,
+    on: Annotated[Where | None, typer.Option(help="In chunks: on processes here, or on a Ray cluster.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="With --on: chunks at a time.")] = None,
+    chunk: Annotated[int | None, typer.Option(metavar="N", min=1, help="With --on: frames a chunk.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="With --on ray: the cluster; else one is started here.")
+    ] = None,
     device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -34,6 +49,25 @@ def render(
         from vfx_swap.io.ranges import parse_frames
         from vfx_swap.pipeline.validate import open_shot
 
+        if on is None and (workers, chunk, address) != (None, None, None):
+            raise UsageError("--workers, --chunk and --address go with --on", mend="Say --on local, or --on ray")
+        if tracks_only and (on is not None or frames is not None or overwrite):
+            raise UsageError("--tracks-only renders nothing: --on, --frames and --overwrite do not go with it")
         settings = open_shot(shot, config=load_config())
         wanted = None if frames is None else parse_frames(frames)
-        run_shot(console, settings, frames=wanted, overwrite=overwrite, device=device)
+        if tracks_only:
+            _prepare(console, settings)
+        elif on is None:
+            run_shot(console, settings, frames=wanted, overwrite=overwrite, device=device)
+        else:
+            spread = FarmOptions(on, workers=workers, chunk=chunk, address=address)
+            render_on(console, shot, settings, spread, frames=wanted, overwrite=overwrite, device=device)
+
+
+def _prepare(console: Console, shot: Shot) -> None:
+    from vfx_swap.pipeline.prepare import prepare_shot
+
+    with stop_requests(console) as cancelled, console.progress() as progress:
+        done = prepare_shot(shot, today=local_today(), progress=progress, cancelled=cancelled)
+    console.event("done", name=shot.name, tracks=done.tracks, frames=len(done.frames), cast=list(done.cast))
+    console.say(f"tracks: {done.tracks}")

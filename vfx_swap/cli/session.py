@@ -19,7 +19,8 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from vfx_swap.cli.console import Console
-from vfx_swap.errors import FramesFailedError, SettingsError, VfxSwapError
+from vfx_swap.errors import VfxSwapError
+from vfx_swap.farm.lines import error_fields
 
 __all__ = [
     "STOPPED_EXIT",
@@ -86,20 +87,7 @@ def report_error(console: Console, error: VfxSwapError) -> int:
     Returns:
         Its exit code.
     """
-    fields: dict[str, object] = {
-        "kind": type(error).__name__,
-        "what": error.what,
-        "where": error.where,
-        "mend": error.mend,
-        "exit_code": error.exit_code,
-    }
-    if isinstance(error, FramesFailedError):
-        fields["failures"] = [{"frame": one.frame, "reason": one.reason} for one in error.failures]
-    if isinstance(error, SettingsError):
-        fields["problems"] = [
-            {"key": one.key, "what": one.what, "mend": one.mend, "line": one.line} for one in error.problems
-        ]
-    console.event("error", **fields)
+    console.event("error", **error_fields(error))
     if console.debug:
         console.note("".join(traceback.format_exception(error)).rstrip())
     if "\n" in error.what and error.mend is not None:  # a list: what to do about it stands below
