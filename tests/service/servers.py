@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from vfx_swap.service.settings import RootFolders, ServerSettings
 from vfx_swap.service.work import OnEvent, Task
 from vfx_swap.settings import Shot
 
-__all__ = ["WAYS", "client_of", "pipeline_handler", "settings_of"]
+__all__ = ["WAYS", "client_of", "pipeline_handler", "served_from_a_thread", "settings_of"]
 
+SECONDS = 60.0
 WAYS = ("in process", "over the wire")
 QUICK = Patience(tries=4, first_seconds=0.01, longest_seconds=0.05)
 
@@ -106,3 +107,21 @@ async def client_of(
             yield client
     finally:
         await server.stop(grace_seconds=1.0)
+
+
+@contextlib.contextmanager
+def served_from_a_thread(folder: Path, quick: Tools | None = None) -> Iterator[str]:
+    """The address of a server of quick tools that works in this folder, in a thread with a loop of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        server = Server(settings_of(folder), FakeCrew(pipeline_handler(quick)), today=lambda: TODAY)
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(SECONDS)
+        yield str(server.addresses[0])
+        asyncio.run_coroutine_threadsafe(server.stop(grace_seconds=1.0), loop).result(SECONDS)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(SECONDS)
+        loop.close()

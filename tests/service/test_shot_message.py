@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from vfx_swap.errors import SettingsError
 from vfx_swap.service import wire
-from vfx_swap.service.shot_message import shot_to_message, shot_values
+from vfx_swap.service.shot_message import shot_to_message, shot_values, values_to_message
 from vfx_swap.settings import Cast, Light, Lighting, Matte, Network, Shot, Write, shot_from_values
 
 
@@ -78,6 +78,24 @@ def test_a_word_of_a_newer_client_is_named() -> None:
     [problem] = caught.value.problems
     assert problem.key == "write.layers[0]"
     assert "77" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({"nmae": "a", "lighting": {"tnit": 1.0}}, {"nmae", "lighting.tnit"}),
+        ({"cast": [{"identity": 3}], "engine": ["a"]}, {"cast[0].identity", "engine"}),
+        ({"lighting": {"match": "sun"}, "missing": None}, {"lighting.match", "missing"}),
+        ({"cast": {"identity": "a"}}, {"cast"}),
+        ({"cast": ["a"], "lighting": "bright"}, {"cast", "lighting"}),
+        ({"cast": [{"identity": "a", "strength": True}]}, {"cast[0].strength"}),
+        ({"matte": {"holdout": "hair"}, "write": {"layers": ["matte", "depth"]}}, {"matte.holdout", "write.layers"}),
+    ],
+)
+def test_values_that_no_message_holds_are_named(values: dict[str, Any], keys: set[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        values_to_message(values)
+    assert {problem.key for problem in caught.value.problems} == keys
 
 
 def test_message_and_shot_file_have_the_same_keys() -> None:

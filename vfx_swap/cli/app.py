@@ -9,16 +9,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from vfx_swap import __version__
+from vfx_swap.cli.agent import agent
 from vfx_swap.cli.console import Console
 from vfx_swap.cli.demo import demo
 from vfx_swap.cli.doctor import doctor
 from vfx_swap.cli.identity import identity_app
+from vfx_swap.cli.jobs import jobs_app
 from vfx_swap.cli.models import models_app
 from vfx_swap.cli.parse import parse
 from vfx_swap.cli.render import render
+from vfx_swap.cli.serve import serve
 from vfx_swap.cli.session import STOPPED_EXIT, report_error
 from vfx_swap.cli.simswap import simswap
 from vfx_swap.cli.swap import swap
+from vfx_swap.cli.token import token_app
 from vfx_swap.cli.track import track
 from vfx_swap.cli.train import train_app
 from vfx_swap.errors import UsageError
@@ -39,6 +43,10 @@ app.command("simswap", context_settings={"allow_extra_args": True, "ignore_unkno
 app.command("track")(track)
 app.command("parse")(parse)
 app.command("render")(render)
+app.command("serve")(serve)
+app.add_typer(token_app, name="token")
+app.add_typer(jobs_app, name="jobs")
+app.command("agent")(agent)
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")
 app.command("doctor")(doctor)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vfx_swap.cli.farming import FarmOptions, Where, render_on
+from vfx_swap.cli.remote import ServerOption, render_remotely
 from vfx_swap.cli.rendering import RESUME, local_today, run_shot
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running, stop_requests
 from vfx_swap.errors import UsageError
@@ -35,6 +36,8 @@ def render(
     address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="With --on ray: the cluster; else one is started here.")
     ] = None,
+    server: ServerOption = "",
+    detach: Annotated[bool, typer.Option("--detach", help="With --server: submit the shot, do not wait.")] = False,
     device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -53,6 +56,14 @@ def render(
             raise UsageError("--workers, --chunk and --address go with --on", mend="Say --on local, or --on ray")
         if tracks_only and (on is not None or frames is not None or overwrite):
             raise UsageError("--tracks-only renders nothing: --on, --frames and --overwrite do not go with it")
+        if server:
+            if on is not None or tracks_only or device != "cpu":
+                what = "--on, --tracks-only and --device do not go with --server: the server has its own workers"
+                raise UsageError(what, mend="Leave them out")
+            render_remotely(console, shot, server=server, frames=frames, overwrite=overwrite, detach=detach)
+            return
+        if detach:
+            raise UsageError("--detach goes with --server", mend="Say --server ADDRESS")
         settings = open_shot(shot, config=load_config())
         wanted = None if frames is None else parse_frames(frames)
         if tracks_only:

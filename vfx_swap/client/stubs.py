@@ -12,6 +12,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any
 
+from vfx_swap.client.pixel_stubs import frame_stub, parse_stub, track_stub
 from vfx_swap.errors import CancelledError
 from vfx_swap.service import wire
 
@@ -36,9 +37,9 @@ class Stubs:
         """Over a `grpc.aio` channel."""
         return cls(
             shots=wire.shots_grpc.ShotServiceStub(channel),
-            frames=wire.frames_grpc.FrameServiceStub(channel),
-            track=wire.track_grpc.TrackServiceStub(channel),
-            parse=wire.parse_grpc.ParseServiceStub(channel),
+            frames=frame_stub(channel),
+            track=track_stub(channel),
+            parse=parse_stub(channel),
             identities=wire.identities_grpc.IdentityServiceStub(channel),
             models=wire.models_grpc.ModelServiceStub(channel),
             server=wire.server_grpc.ServerServiceStub(channel),
@@ -52,7 +53,7 @@ class Stubs:
         Args:
             servicers: by the names of this class's fields.
         """
-        return cls(**{name: InProcessStub(servicers[name]) for name in cls.__dataclass_fields__})
+        return cls(**{name: InProcessStub(servicers.get(name)) for name in cls.__dataclass_fields__})
 
 
 class InProcessStub:

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from vfx_swap.errors import Problem, SettingsError
 from vfx_swap.service import wire
 from vfx_swap.settings import SHOT_SCHEMA, Shot
+from vfx_swap.settings.messages import shorten
 
 __all__ = ["shot_to_message", "shot_values", "values_to_message"]
 
@@ -45,9 +46,15 @@ def shot_to_message(shot: Shot) -> wire.shot.Shot:
 
 
 def values_to_message(values: Mapping[str, Any]) -> wire.shot.Shot:
-    """Values that made a shot as a message; those that are absent stay so."""
-    message = wire.shot.Shot()
-    _fill(message, values)
+    """Values as they stand in a shot file as a message; those that are absent stay so.
+
+    Raises:
+        SettingsError: keys that no shot has, values that no message can hold; all of them at once.
+    """
+    message, problems = wire.shot.Shot(), list[Problem]()
+    _fill(message, values, at="", problems=problems)
+    if problems:
+        raise SettingsError(problems)
     return message
 
 
@@ -99,27 +106,44 @@ def _prefix(enum: Field) -> str:
     return zero.removesuffix("UNSPECIFIED")
 
 
-def _fill(message: Message, values: Mapping[str, Any]) -> None:
+def _fill(message: Message, values: Mapping[str, Any], *, at: str, problems: list[Problem]) -> None:
     fields = message.DESCRIPTOR.fields_by_name
     for key, value in values.items():
-        if key == "schema":
+        if key == "schema" and not at:
             continue
-        field = fields[key]
-        if field.message_type is not None and [one.name for one in field.message_type.fields] == ["values"]:
-            inner = field.message_type.fields[0]
-            within = getattr(message, key)
-            within.SetInParent()
-            within.values.extend(_wired(inner, one) for one in value)
-        elif field.is_repeated and field.message_type is not None:
-            for one in value:
-                _fill(getattr(message, key).add(), one)
-        elif field.is_repeated:
-            getattr(message, key).extend(_wired(field, one) for one in value)
-        elif field.message_type is not None:
-            getattr(message, key).SetInParent()
-            _fill(getattr(message, key), value)
-        else:
-            setattr(message, key, _wired(field, value))
+        if key not in fields:
+            problems.append(Problem(f"{at}{key}", "is no key of a shot file", "docs/shot-file.md lists them"))
+            continue
+        try:
+            _set(message, fields[key], value, at=f"{at}{key}", problems=problems)
+        except (TypeError, ValueError, AttributeError, KeyError):
+            problems.append(Problem(f"{at}{key}", f"{shorten(repr(value))} is no value for this key"))
+
+
+def _set(message: Message, field: Field, value: Any, *, at: str, problems: list[Problem]) -> None:
+    inside = field.message_type
+    if inside is not None and [one.name for one in inside.fields] == ["values"]:
+        held = getattr(message, field.name)
+        held.SetInParent()
+        held.values.extend(_wired(inside.fields[0], one) for one in _list(value))
+    elif field.is_repeated and inside is not None:
+        for index, one in enumerate(_list(value)):
+            _fill(getattr(message, field.name).add(), one, at=f"{at}[{index}].", problems=problems)
+    elif field.is_repeated:
+        getattr(message, field.name).extend(_wired(field, one) for one in _list(value))
+    elif inside is not None:
+        getattr(message, field.name).SetInParent()
+        _fill(getattr(message, field.name), value, at=f"{at}.", problems=problems)
+    elif isinstance(value, bool):  # which protobuf would take for a number
+        raise TypeError(at)
+    else:
+        setattr(message, field.name, _wired(field, value))
+
+
+def _list(value: Any) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(value)
+    return value
 
 
 def _wired(field: Field, value: Any) -> Any:

@@ -70,6 +70,7 @@ def open_core(
     who: Callable[[], Who],
     today: Callable[[], date] = local_today,
     draining: Callable[[], bool] = lambda: False,
+    identities: Path | None = None,
 ) -> Core:
     """Put it together.
 
@@ -80,13 +81,14 @@ def open_core(
         who: who asks, within a call.
         today: the day that consent is checked for.
         draining: whether the server goes down.
+        identities: folder of the identities that are kept; None: in the state folder.
 
     Raises:
         OutputError: the state folder cannot be used, or another server uses it.
     """
     state = Path(settings.state)
-    identities = IdentityStore(state / "identities")
-    admission = Admission(places, identities, today=today)
+    kept = IdentityStore(identities or state / "identities")
+    admission = Admission(places, kept, today=today)
     store = JobStore(state / "jobs.sqlite")
     most = settings.limits
     limits = JobLimits(jobs=most.jobs, jobs_per_client=most.jobs_per_client, frames=most.frames_per_job)
@@ -94,12 +96,12 @@ def open_core(
     return Core(
         store=store,
         jobs=jobs,
-        identities=identities,
+        identities=kept,
         admission=admission,
         servicers={
             "shots": ShotServicer(jobs, store, prepare=admission.prepared, who=who),
             "operations": OperationsServicer(jobs, store, who=who),
-            "identities": IdentityServicer(identities, crew, upload_bytes=most.upload_bytes, today=today, who=who),
+            "identities": IdentityServicer(kept, crew, upload_bytes=most.upload_bytes, today=today, who=who),
             "models": ModelServicer(crew, who=who),
             "server": ServerServicer(settings, crew, who=who, draining=draining),
         },

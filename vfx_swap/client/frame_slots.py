@@ -1,0 +1,110 @@
+"""Shared memory that a server leased to us: pixels go in and planes come out without the network."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Any, Self
+
+import numpy as np
+
+from vfx_swap.errors import ProtocolError, ServerUnreachableError
+from vfx_swap.service import wire
+from vfx_swap.service.pool import ALIGNMENT, write_all
+from vfx_swap.service.sent_frames import PIXEL_TYPES
+
+__all__ = ["Slots", "slot_bytes"]
+
+ROOM_PER_PIXEL = 32
+"""Bytes kept behind the pixels for what comes back: rgb, matte, four layers as floats, were all the plate a face."""
+
+
+def slot_bytes(pixels: np.ndarray) -> int:
+    """Bytes of a slot that a frame like this one fits into, and what comes back of it.
+
+    Args:
+        pixels: (height, width, 3).
+    """
+    return int(pixels.nbytes) + ALIGNMENT + ROOM_PER_PIXEL * int(pixels.shape[0]) * int(pixels.shape[1])
+
+
+class Slots:
+    """A lease, mapped."""
+
+    def __init__(self, lease: wire.frames.AllocateFrameSlotsResponse) -> None:
+        self.lease_id = lease.lease_id
+        self._size = lease.slot_size
+        self._sequences = [0] * lease.slots
+        self._free = list(range(lease.slots))
+        try:
+            self._fd = os.open(lease.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            what = f"the server's shared memory cannot be opened: {error.strerror}"
+            mend = "Slots are for clients on the server's machine, run by the same user; send chunks"
+            raise ServerUnreachableError(what, where=lease.path, mend=mend) from error
+        self._map = mmap.mmap(self._fd, lease.slot_size * lease.slots, prot=mmap.PROT_READ)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.close()
+
+    @property
+    def count(self) -> int:
+        """Slots of the lease."""
+        return len(self._sequences)
+
+    def fill(self, pixels: np.ndarray) -> wire.pixels.SlotPixels:
+        """Put a frame into a free slot. There is one: no more frames are under way than there are slots.
+
+        Raises:
+            DiskFullError: the machine's shared memory is full.
+        """
+        slot = self._free.pop()
+        self._sequences[slot] += 1
+        data = pixels.reshape(-1).view(np.uint8).data
+        write_all(self._fd, data, slot * self._size, where="the slot")
+        return wire.pixels.SlotPixels(
+            lease_id=self.lease_id, slot=slot, sequence=self._sequences[slot], offset=0, size=len(data)
+        )
+
+    def plane(self, plane: wire.pixels.Plane, shape: tuple[int, ...]) -> np.ndarray:
+        """A copy of a plane that came back.
+
+        Raises:
+            ProtocolError: it does not lie in the slot.
+        """
+        at, dtype = plane.slot, np.dtype(PIXEL_TYPES[plane.pixel_type])
+        count = int(np.prod(shape))
+        fits = at.slot < self.count and at.offset + at.size <= self._size
+        if not fits or at.size != count * dtype.itemsize or at.sequence != self._sequences[at.slot]:
+            raise ProtocolError(f"plane {plane.name!r} is said to lie at {at.offset} of slot {at.slot}")
+        array = np.frombuffer(self._map, dtype, count=count, offset=at.slot * self._size + at.offset)
+        return array.reshape(shape).copy()
+
+    def free(self, slot: int) -> None:
+        """The slot's frame is answered."""
+        self._free.append(slot)
+
+    def close(self) -> None:
+        """Let go of the memory; the lease itself ends with the stream."""
+        if self._fd >= 0:
+            self._map.close()
+            os.close(self._fd)
+            self._fd = -1
+
+
+async def leased(stub: Any, *, size: int, slots: int) -> Slots:
+    """A new lease of a server.
+
+    Args:
+        stub: of FrameService.
+        size: bytes of a slot.
+        slots: how many.
+
+    Raises:
+        grpc.aio.AioRpcError, VfxSwapError: the server does not give it.
+        ServerUnreachableError: the server is on another machine.
+    """
+    return Slots(await stub.AllocateFrameSlots(wire.frames.AllocateFrameSlotsRequest(slot_size=size, slots=slots)))
