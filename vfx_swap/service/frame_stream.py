@@ -90,6 +90,7 @@ class FrameStream:
     _pending: asyncio.Queue[_Pending | None] = field(default_factory=asyncio.Queue)
     _open: set[_Pending] = field(default_factory=set)
     _in_flight: int = 0
+    _began: bool = False
     _receiving: tuple[Receiving, _Pending, Lane] | None = None
 
     async def answers(self, requests: AsyncIterator[Any], work: FrameWork) -> AsyncGenerator[Any]:
@@ -99,6 +100,8 @@ class FrameStream:
             ProtocolError: a message that does not belong where it comes.
             LimitError: a frame larger than the server takes.
         """
+        self.tools.lanes.begin()
+        self._began = True
         reader = asyncio.create_task(self._read(requests, work))
         try:
             while True:
@@ -120,6 +123,8 @@ class FrameStream:
             if pending.running is not None:
                 await asyncio.gather(pending.running.result(), return_exceptions=True)
             await self._release(pending)
+        if self._began:
+            await self.tools.lanes.end()
 
     async def _read(self, requests: AsyncIterator[Any], work: FrameWork) -> None:
         async for message in requests:

@@ -52,6 +52,7 @@ class Lanes:
         self._limit = limit_bytes
         self._total = 0
         self._idle: list[Lane] = []
+        self._streams = 0
         self._freed = asyncio.Condition()
 
     @property
@@ -94,8 +95,18 @@ class Lanes:
             self._idle.append(lane)
             self._freed.notify_all()
 
+    def begin(self) -> None:
+        """A stream begins that will want lanes."""
+        self._streams += 1
+
+    async def end(self) -> None:
+        """A stream ended. When it was the last, no memory is held."""
+        self._streams -= 1
+        if not self._streams:
+            await self.clear()
+
     async def clear(self) -> None:
-        """Free the lanes that are idle: when no stream is open, none of their memory is held."""
+        """Free the lanes that are idle."""
         async with self._freed:
             while self._idle:
                 self._drop(self._idle[0])

@@ -73,6 +73,8 @@ class OpenFiles:
         Raises:
             OutputError: the file is gone, or ends before the array does.
         """
+        if not ref_bytes(ref):  # of a frame without faces; nothing was written, and nothing can be mapped
+            return np.empty(ref.shape, ref.dtype)
         with self._lock:
             view = self._file(ref.pool).view(ref.offset + ref_bytes(ref))
         array = np.frombuffer(view, np.dtype(ref.dtype), count=math.prod(ref.shape), offset=ref.offset)
@@ -142,7 +144,7 @@ class _OpenFile:
         """Read-only view of at least `size` bytes; mapped anew where the file has grown."""
         if self._map is None or len(self._map) < size:
             there = os.fstat(self._fd).st_size
-            if there < size or there == 0:
+            if there < size:
                 raise OutputError(f"shared memory ends after {there} bytes, before {size}", where=self._path)
             self._map = mmap.mmap(self._fd, there, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
         return memoryview(self._map)

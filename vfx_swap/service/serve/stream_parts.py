@@ -23,7 +23,9 @@ from vfx_swap.service.work import Crew, Priority, Task
 __all__ = [
     "FramePlaces",
     "Scratch",
-    "add_streams",
+    "add_frames",
+    "add_parse",
+    "add_tracks",
     "client_of",
     "deadline_of",
     "first_message",
@@ -227,40 +229,44 @@ async def submit_surely(crew: Crew, make: Callable[[int], Task], *, tries: int =
             return
 
 
-def add_streams(server: Any, *, frames: Any, parse: Any, track: Any) -> None:
-    """Add the services whose streams carry pixels: chunks go by `ChunkCodec`, all else as generated code has it.
-
-    Args:
-        server: of `grpc.aio`.
-        frames: FrameService's servicer.
-        parse: ParseService's.
-        track: TrackService's.
-    """
-    of, one = wire.frames, grpc.unary_unary_rpc_method_handler
-    services = {
-        (of, "FrameService"): {
-            "ProcessFrames": _stream(frames.ProcessFrames, of.ProcessFramesRequest, of.ProcessFramesResponse),
-            "AllocateFrameSlots": one(
-                frames.AllocateFrameSlots,
+def add_frames(servicer: Any, server: Any) -> None:
+    """Add FrameService, as generated code would, but for chunks, which go by `ChunkCodec`."""
+    of = wire.frames
+    _add(
+        server,
+        of.DESCRIPTOR.services_by_name["FrameService"].full_name,
+        {
+            "ProcessFrames": _stream(servicer.ProcessFrames, of.ProcessFramesRequest, of.ProcessFramesResponse),
+            "AllocateFrameSlots": grpc.unary_unary_rpc_method_handler(
+                servicer.AllocateFrameSlots,
                 request_deserializer=of.AllocateFrameSlotsRequest.FromString,
                 response_serializer=_plain,
             ),
-            "ReleaseFrameSlots": one(
-                frames.ReleaseFrameSlots,
+            "ReleaseFrameSlots": grpc.unary_unary_rpc_method_handler(
+                servicer.ReleaseFrameSlots,
                 request_deserializer=of.ReleaseFrameSlotsRequest.FromString,
                 response_serializer=_plain,
             ),
         },
-        (wire.parse, "ParseService"): {
-            "ParseFrames": _stream(parse.ParseFrames, wire.parse.ParseFramesRequest, wire.parse.ParseFramesResponse)
-        },
-        (wire.track, "TrackService"): {
-            "TrackPlate": _stream(track.TrackPlate, wire.track.TrackPlateRequest, wire.track.TrackPlateResponse)
-        },
-    }
-    for (module, name), handlers in services.items():
-        full_name = module.DESCRIPTOR.services_by_name[name].full_name
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(full_name, handlers),))
+    )
+
+
+def add_parse(servicer: Any, server: Any) -> None:
+    """Add ParseService; see `add_frames`."""
+    of = wire.parse
+    handler = _stream(servicer.ParseFrames, of.ParseFramesRequest, of.ParseFramesResponse)
+    _add(server, of.DESCRIPTOR.services_by_name["ParseService"].full_name, {"ParseFrames": handler})
+
+
+def add_tracks(servicer: Any, server: Any) -> None:
+    """Add TrackService; see `add_frames`."""
+    of = wire.track
+    handler = _stream(servicer.TrackPlate, of.TrackPlateRequest, of.TrackPlateResponse)
+    _add(server, of.DESCRIPTOR.services_by_name["TrackService"].full_name, {"TrackPlate": handler})
+
+
+def _add(server: Any, service: str, handlers: Mapping[str, Any]) -> None:
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
 def _stream(behaviour: Any, request: Any, response: Any) -> Any:

@@ -69,9 +69,13 @@ class TrackServicer(wire.track_grpc.TrackServiceServicer):
                 body |= {"plate": plate, "frames": asked.frames, "out": str(output or folder / "tracks.json")}
             else:
                 numbers: list[int] = []
-                async for number in self._receive(asked.frame_count, messages, folder):
-                    numbers.append(number)
-                    yield Response(progress=_progress(len(numbers), asked.frame_count, number, RECEIVED))
+                self._tools.lanes.begin()
+                try:
+                    async for number in self._receive(asked.frame_count, messages, folder):
+                        numbers.append(number)
+                        yield Response(progress=_progress(len(numbers), asked.frame_count, number, RECEIVED))
+                finally:
+                    await self._tools.lanes.end()
                 plate = str(folder / "plate.####.exr")
                 body |= {"plate": plate, "frames": format_frames(numbers), "out": str(folder / "tracks.json")}
             task = Task(
