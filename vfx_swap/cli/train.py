@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vfx_swap.cli.session import DebugOption, JsonOption, running
+from vfx_swap.cli.session import DebugOption, JsonOption, running, stop_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     import torch
 
     from vfx_swap.cli.console import Console
+    from vfx_swap.models.training.checkpoints import StartWeights
     from vfx_swap.models.training.crops import Crops
     from vfx_swap.models.training.run import Trainer
+    from vfx_swap.pipeline.training_crops import Prepared
 
 __all__ = ["train_app"]
 
@@ -38,8 +40,14 @@ _Augment = Annotated[float, typer.Option(metavar="F", help="0: none; 1: mirrored
 @train_app.command("prepare")
 def prepare(
     *,
-    root: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of pictures for each identity.")],
+    root: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="A folder of pictures for each identity.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of crops that is written.")],
+    shot: Annotated[
+        Path | None, typer.Option(metavar="SHOT.toml", help="Instead of FOLDER: this shot's performers and identities.")
+    ] = None,
+    most: Annotated[int, typer.Option(metavar="N", help="With --shot: crops of a performer at most.")] = 200,
     size: Annotated[int, typer.Option(metavar="PX", help="Side of a crop.")] = 224,
     template: Annotated[str, typer.Option(metavar="NAME", help="Where the face lies in it.")] = "arcface_112_v1",
     consent: Annotated[
@@ -53,18 +61,27 @@ def prepare(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Align pictures to crops; everyone's record must allow training."""
+    """Align pictures, or a shot's faces, to crops; everyone's record must allow training."""
     with running(json=json, debug=debug) as console:
         from vfx_swap.cli.rendering import local_today
         from vfx_swap.colour.ocio import load_config
+        from vfx_swap.errors import UsageError
         from vfx_swap.models.default import load_face_models
         from vfx_swap.pipeline.training_crops import prepare_crops
 
-        with load_face_models(threads=threads) as models:
-            made = prepare_crops(
-                root, out, models=models, config=load_config(), today=local_today(), size=size, template=template,
-                model=model, consent=consent, regions=regions, say=console.note,
+        if shot is not None and root is None and not regions:
+            made = _of_shot(
+                console, shot, out, today=local_today(), size=size, template=template, model=model, consent=consent,
+                most=most,
             )  # fmt: skip
+        elif root is not None and shot is None:
+            with load_face_models(threads=threads) as models:
+                made = prepare_crops(
+                    root, out, models=models, config=load_config(), today=local_today(), size=size, template=template,
+                    model=model, consent=consent, regions=regions, say=console.note,
+                )  # fmt: skip
+        else:
+            raise UsageError("either FOLDER, with --regions where they are known, or --shot is prepared")
         for line in made.skipped:
             console.note(f"left out: {line}")
         console.event("done", crops=made.crops, identities=made.identities, skipped=len(made.skipped))
@@ -147,6 +164,9 @@ def generator(
     crops: _Crops,
     out: _Out,
     recogniser: Annotated[Path, typer.Option(metavar="FILE", help="Safetensors of the recogniser; it stays as it is.")],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="FILE|ID", help="Weights to start from; their sizes are taken.")
+    ] = None,
     recipe: Annotated[str, typer.Option(metavar="NAME", help="paper or projected.")] = "paper",
     steps: _Steps = 500000,
     only: _Only = None,
@@ -176,17 +196,49 @@ def generator(
 
         if recipe == "projected":
             console.note("projected: no trained backbone is used; random features judge, which know less")
+        begun = None if start is None else _start(start)
+        if begun is not None:
+            width, blocks = begun.width, begun.blocks
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
             augment=augment, seed=seed, half=half,
         )  # fmt: skip
         held = _allowed(crops, only)
-        trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place)
+        trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place, start=begun)
 
         def saved(step: int) -> None:
             sample_sheet(out / f"samples-{step:07}.png", held, swapped=trainer.swapped)
 
         _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every, saved=saved)
+
+
+def _of_shot(console: Console, path: Path, out: Path, **given: Any) -> Prepared:
+    """Crops of a shot's performers and identities."""
+    from vfx_swap.colour.ocio import load_config
+    from vfx_swap.pipeline.training_shot import prepare_shot
+    from vfx_swap.pipeline.validate import open_shot
+
+    shot = open_shot(path, config=load_config())
+    with stop_requests(console) as cancelled, console.progress() as progress:
+        return prepare_shot(shot, out, **given, progress=progress, cancelled=cancelled, say=console.note)
+
+
+def _start(name: str) -> StartWeights:
+    """Weights to start from: a file, or what a card keeps.
+
+    Raises:
+        MissingInputError: there is no such file, and no such card.
+        ModelMismatchError: they are no generator's.
+    """
+    from vfx_swap.models.registry import load_registry
+    from vfx_swap.models.training.checkpoints import read_start
+    from vfx_swap.models.weights import model_folders, verified_files
+
+    path = Path(name)
+    card = None if path.exists() else load_registry().cards.get(name)
+    if card is not None and card.weights is not None:
+        path = next(iter(verified_files(card, folders=model_folders()).values()), path)
+    return read_start(path)
 
 
 def _run(

@@ -33,7 +33,7 @@ from vfx_swap.pipeline.identity import read_photograph
 from vfx_swap.pipeline.training_regions import cut_regions, read_regions
 from vfx_swap.types import Consent, Window
 
-__all__ = ["CONSENT_NAMES", "Prepared", "check_training_consent", "prepare_crops"]
+__all__ = ["CONSENT_NAMES", "Prepared", "check_training_consent", "prepare_crops", "usage_of"]
 
 CONSENT_NAMES = ("consent.json", "consent.toml")
 """A record beside an identity's pictures."""
@@ -81,6 +81,12 @@ def check_training_consent(consent: Consent, *, today: date, model: str, where: 
             where=where,
             mend="Say which model is trained with --model",
         )
+
+
+def usage_of(consent: Consent) -> Usage:
+    """What crops say of the record they were cut under: no personal data."""
+    digest = hashlib.sha256(consent.record_json.encode()).hexdigest()
+    return Usage(consent.id, digest, consent.valid_from.isoformat(), consent.expires.isoformat())
 
 
 def prepare_crops(
@@ -177,8 +183,7 @@ def _usage(folder: Path, *, fallback: Path | None, today: date, model: str) -> U
         )
     held = consent_from_file(path)
     check_training_consent(held, today=today, model=model, where=path)
-    digest = hashlib.sha256(held.record_json.encode()).hexdigest()
-    return Usage(held.id, digest, held.valid_from.isoformat(), held.expires.isoformat())
+    return usage_of(held)
 
 
 def _crop(

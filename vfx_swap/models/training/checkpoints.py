@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,49 @@ from vfx_swap.errors import ModelMismatchError
 from vfx_swap.models.arcface.network import ArcFace
 from vfx_swap.models.bring.safetensors_file import read_safetensors, write_safetensors
 from vfx_swap.models.networks import load_weights
+from vfx_swap.models.weights import sha256_of
 
-__all__ = ["open_recogniser", "read_state", "write_network", "write_state"]
+__all__ = ["StartWeights", "open_recogniser", "read_start", "read_state", "write_network", "write_state"]
 
 STATE = "vfx_swap/training_state.1"
+
+
+@dataclass(frozen=True, eq=False)
+class StartWeights:
+    """A generator's weights that training starts from."""
+
+    path: Path
+    tensors: Mapping[str, np.ndarray]
+    convention: str
+    """`official` or `train-script`."""
+    sha256: str
+    """Of the file."""
+    width: int
+    blocks: int
+
+
+def read_start(path: Path) -> StartWeights:
+    """A generator's checkpoint, as `vfx-swap train generator` writes it or `vfx-swap models add` keeps it.
+
+    Raises:
+        MissingInputError: the file cannot be read.
+        ModelMismatchError: it is no generator of 224 pixels, or does not say what it takes.
+    """
+    held = read_safetensors(path)
+    facts = held.metadata
+    network, convention = facts.get("network", ""), facts.get("convention", "")
+    if network not in ("gen224", "genfix") or not convention:
+        raise ModelMismatchError(
+            f"{f'the weights of {network!r}' if network else 'nothing says what it is'}: training starts from a 224 "
+            "generator that tells its convention",
+            where=path,
+            mend="Add it first (vfx-swap models add FILE) and name the file that is kept",
+        )
+    try:
+        width, blocks = int(facts.get("width", "64")), int(facts.get("blocks", "9"))
+    except ValueError as error:
+        raise ModelMismatchError(f"its sizes cannot be read ({error})", where=path) from error
+    return StartWeights(path, held.tensors, convention, sha256_of(path), width, blocks)
 
 
 def write_network(path: Path, network: nn.Module, *, facts: Mapping[str, object]) -> None:

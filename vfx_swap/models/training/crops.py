@@ -48,6 +48,8 @@ class Crops:
     """By identity."""
     regions: NDArray[np.uint8] | None = None
     """(n, side, side) indices of `parsing.regions.REGIONS`, mapped from disk; None where they are not known."""
+    casting: tuple[tuple[int, int], ...] = ()
+    """(performer, identity) as indices of `identities`: only these are swapped; empty: anybody on anybody."""
 
     @property
     def side(self) -> int:
@@ -65,6 +67,7 @@ def write_crops(
     template: str,
     usage: Mapping[str, Usage],
     regions: NDArray[np.uint8] | None = None,
+    casting: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Write a folder of crops; the description last, so that a folder that has one is whole.
 
@@ -82,6 +85,7 @@ def write_crops(
         "template": template,
         "regions": regions is not None,
         "identities": [{"name": name, **vars(usage[name])} for name in identities],
+        "casting": [list(pair) for pair in casting],
         "crops": [{"identity": int(label), "file": file} for label, file in zip(labels, files, strict=True)],
     }
     with atomic_write(folder / "crops.json") as temporary:
@@ -117,6 +121,7 @@ def read_crops(folder: Path, *, identities: Sequence[str] = ()) -> Crops:
         names = tuple(one["name"] for one in told["identities"])
         labels = np.array([one["identity"] for one in told["crops"]], dtype=np.int64)
         usage = {one["name"]: Usage(**{k: str(v) for k, v in one.items() if k != "name"}) for one in told["identities"]}
+        casting = tuple((names.index(one), names.index(other)) for one, other in told.get("casting", ()))
         shape = (len(labels), told["side"], told["side"], 3)
         if pictures.shape != shape or pictures.dtype != np.uint8:
             raise ValueError(f"crops.npy is {pictures.dtype} {pictures.shape}, not uint8 {shape}")
@@ -126,7 +131,7 @@ def read_crops(folder: Path, *, identities: Sequence[str] = ()) -> Crops:
             raise ValueError("a crop belongs to nobody, or there are none")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"not crops: {error}", where=where, mend="Prepare them again") from error
-    return _only(Crops(pictures, labels, names, str(told["template"]), usage, regions), identities)
+    return _only(Crops(pictures, labels, names, str(told["template"]), usage, regions, casting), identities)
 
 
 def _only(crops: Crops, names: Sequence[str]) -> Crops:
@@ -142,7 +147,10 @@ def _only(crops: Crops, names: Sequence[str]) -> Crops:
     labels = np.array([place[int(label)] for label in crops.labels[rows]], dtype=np.int64)
     usage = {name: crops.usage[name] for name in names}
     regions = None if crops.regions is None else crops.regions[rows]
-    return Crops(crops.pictures[rows], labels, tuple(names), crops.template, usage, regions)
+    casting = tuple((place[a], place[b]) for a, b in crops.casting if a in place and b in place)
+    if crops.casting and not casting:
+        raise UsageError(f"nobody of {', '.join(names)} is cast on another of them", mend="Name performer and identity")
+    return Crops(crops.pictures[rows], labels, tuple(names), crops.template, usage, regions, casting)
 
 
 def check_usage(crops: Crops, *, today: date) -> None:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.errors import UsageError
+from vfx_swap.errors import ModelMismatchError, UsageError
 from vfx_swap.models.arcface.network import ArcFace
-from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD
+from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD, load_weights
 from vfx_swap.models.simswap.generator import Generator
 from vfx_swap.models.training import losses
-from vfx_swap.models.training.checkpoints import read_state, write_network, write_state
+from vfx_swap.models.training.checkpoints import StartWeights, read_state, write_network, write_state
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.discriminators import MultiScale, Projected
 from vfx_swap.models.training.pairs import augmented, draw_batch
@@ -56,8 +56,9 @@ class GeneratorTrainer:
         *,
         device: torch.device,
         backbone: nn.Module | None = None,
+        start: StartWeights | None = None,
     ) -> None:
-        """Fresh weights by the seed.
+        """Fresh weights by the seed, or those that it starts from.
 
         Args:
             settings: of the run.
@@ -65,9 +66,11 @@ class GeneratorTrainer:
             recogniser: frozen; its vectors are what the generator learns to take.
             device: where it runs.
             backbone: of the projected judge; None: random features.
+            start: the generator's weights to begin with; its judge is fresh all the same.
 
         Raises:
             UsageError: sizes that do not go together.
+            ModelMismatchError: the weights to start from are of another size or convention.
         """
         if crops.side % 8 or crops.side < 48:
             raise UsageError(
@@ -90,6 +93,9 @@ class GeneratorTrainer:
                 else Projected(backbone=backbone, width=settings.width)
             )
             self.judge = judge.to(device)
+        self._start = start
+        if start is not None:
+            self._begin_with(start)
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.recogniser = recogniser.to(device)
         self._mean = torch.tensor(IMAGENET_MEAN, device=device).reshape(1, 3, 1, 1)
@@ -146,6 +152,7 @@ class GeneratorTrainer:
             "width": self.settings.width, "blocks": self.settings.blocks, "latent": self.generator.latent,
             "size": self.crops.side, "template": self.crops.template, "recipe": self.recipe.name, "step": step,
             "consents": " ".join(sorted({one.consent_id for one in self.crops.usage.values()})),
+            **({} if self._start is None else {"from": self._start.sha256}),
         }  # fmt: skip
         write_network(folder / "generator.safetensors", self.average, facts=facts)
         told = self._facts() | {"step": str(step), "scale": repr(self._scaler.get_scale())}
@@ -170,13 +177,25 @@ class GeneratorTrainer:
 
     def _facts(self) -> dict[str, str]:
         told = {key: str(value) for key, value in asdict(self.settings).items()}
+        if self._start is not None:
+            told["from"] = self._start.sha256
         return told | {"side": str(self.crops.side), "crops": str(len(self.crops.labels))}
+
+    def _begin_with(self, start: StartWeights) -> None:
+        wanted = "official" if self.recipe.bounded else "train-script"
+        if start.convention != wanted:
+            raise ModelMismatchError(
+                f"weights of the convention {start.convention!r}; recipe {self.recipe.name!r} trains {wanted!r}",
+                where=start.path,
+                mend="Train official weights with --recipe paper, those of the training script with projected",
+            )
+        load_weights(self.generator, start.tensors, where=start.path)
 
     def _rows(self, number: int, part: int) -> tuple[Tensor, Tensor, bool]:
         settings, crops = self.settings, self.crops
         # Parts of one step are of one kind, as the step is: only the seed tells them apart.
         seed = settings.seed + 7_919 * part
-        batch = draw_batch(crops.labels, size=settings.batch, seed=seed, step=number)
+        batch = draw_batch(crops.labels, size=settings.batch, seed=seed, step=number, casting=crops.casting)
         looks = [
             augmented(crops.pictures[rows], seed=seed, step=number, stream=stream, amount=settings.augment)
             for stream, rows in enumerate((batch.performers, batch.identities))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,9 @@ class Batch:
     """Whether each pair shows one person; then the swap must give the performer's crop back."""
 
 
-def draw_batch(labels: NDArray[np.int64], *, size: int, seed: int, step: int) -> Batch:
+def draw_batch(
+    labels: NDArray[np.int64], *, size: int, seed: int, step: int, casting: Sequence[tuple[int, int]] = ()
+) -> Batch:
     """The pairs of a step: one person on even steps, two different ones on odd (SimSwap, 4.1: in turns).
 
     On even steps the two crops differ where the person has two, so that an identity cannot be read off the pixels.
@@ -38,6 +41,7 @@ def draw_batch(labels: NDArray[np.int64], *, size: int, seed: int, step: int) ->
         size: pairs.
         seed: of the run.
         step: from 0.
+        casting: (performer, identity) as labels: only these are different people's pairs; empty: any two.
 
     Raises:
         UsageError: there are fewer than two people.
@@ -49,8 +53,7 @@ def draw_batch(labels: NDArray[np.int64], *, size: int, seed: int, step: int) ->
     same = step % 2 == 0
     performers, identities = np.empty(size, np.int64), np.empty(size, np.int64)
     for slot in range(size):
-        person = int(rng.choice(people))
-        other = person if same else int(rng.choice(people[people != person]))
+        person, other = _pair(rng, people, same=same, casting=casting)
         rows = np.flatnonzero(labels == person)
         performers[slot] = rng.choice(rows)
         choice = np.flatnonzero(labels == other)
@@ -58,6 +61,16 @@ def draw_batch(labels: NDArray[np.int64], *, size: int, seed: int, step: int) ->
             choice = choice[choice != performers[slot]]
         identities[slot] = rng.choice(choice)
     return Batch(performers, identities, same)
+
+
+def _pair(
+    rng: np.random.Generator, people: NDArray[np.int64], *, same: bool, casting: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
+    """Who is swapped, and whose identity goes in."""
+    if casting and not same:
+        return casting[int(rng.integers(len(casting)))]
+    person = int(rng.choice(people))
+    return person, person if same else int(rng.choice(people[people != person]))
 
 
 def augmented(pictures: NDArray[np.uint8], *, seed: int, step: int, stream: int, amount: float = 1.0) -> FloatArray:
