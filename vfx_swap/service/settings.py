@@ -81,7 +81,7 @@ class Limits(Table):
     """Pixels on a side of a frame."""
     frame_pixels: int = Field(default=16384 * 16384, ge=256, le=1 << 32)
     """Pixels of a frame."""
-    streams_per_client: int = Field(default=8, ge=1, le=1024)
+    streams_per_client: int = Field(default=32, ge=1, le=1024)
     """Streams that one client has open."""
     frames_in_flight: int = Field(default=4, ge=1, le=64)
     """Frames that one stream has under way at once: twice what a device does together is enough."""
@@ -94,13 +94,13 @@ class Limits(Table):
     jobs_per_client: int = Field(default=100, ge=1, le=100_000)
     """Jobs of one client that are not finished."""
     jobs: int = Field(default=10_000, ge=1, le=1_000_000)
-    """Jobs that are kept; the oldest finished ones go first."""
+    """Jobs that are not finished, of all clients."""
     frames_per_job: int = Field(default=100_000, ge=1, le=10_000_000)
     """Frames of one job."""
     upload_bytes: int = Field(default=256 << 20, ge=1 << 16, le=1 << 36)
     """Bytes of one upload: an identity's photographs, a tracks file."""
     free_disk_bytes: int = Field(default=2 * _GIB, ge=0, le=1 << 50)
-    """A job waits while the disk that it writes to has less than this left."""
+    """What must stay free of the disk of the state folder: frames that would take more are refused."""
 
 
 class SharedMemory(Table):
