@@ -79,7 +79,7 @@ def main() -> None:
         parser.exit(error.exit_code, f"scripts/bench device: {error}\n")
     rows: list[Row] = []
     for size, (width, height, face) in SIZES.items():
-        stage = _stage(width, height, face)
+        stage = stage_of(width, height, face)
         rows.append(Row(size, "whole frame", *_whole_frame(stage, kernels, rounds=given.rounds)))
         rows += [Row(size, part, *found) for part, found in _parts(stage, kernels, rounds=given.rounds).items()]
     _print(rows, device=_name(kernels), as_json=given.json)
@@ -101,7 +101,7 @@ def _name(kernels: Kernels) -> str:
     return f"{kernels.device}, {torch.cuda.get_device_name(kernels.device)}" if gpu else "torch on the CPU"
 
 
-def _stage(width: int, height: int, face_height: float) -> Stage:
+def stage_of(width: int, height: int, face_height: float) -> Stage:
     """The portrait of the tests, enlarged, with grain, in the middle of a plate."""
     points, small = portrait_landmarks(), srgb_to_linear(read_portrait(COLLINS))
     scale = face_height / float(np.linalg.norm(points[10, :2] - points[152, :2]))

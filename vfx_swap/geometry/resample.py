@@ -161,8 +161,11 @@ def _held(at: np.ndarray, length: int) -> FloatArray:
     return held
 
 
-def _remapped(region: FloatArray, column: FloatArray, row: FloatArray, flag: int) -> FloatArray:
-    taken = cv2.remap(region, column, row, flag, borderMode=cv2.BORDER_REPLICATE)
+def _remapped(
+    region: FloatArray, column: FloatArray, row: FloatArray, flag: int, *, into: FloatArray | None = None
+) -> FloatArray:
+    """One sample a position, which lies in the picture."""
+    taken = cv2.remap(region, column, row, flag, dst=into, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(taken, dtype=np.float32).reshape(*column.shape, region.shape[2])
 
 
@@ -171,56 +174,107 @@ def _interpolate(region: FloatArray, x: np.ndarray, y: np.ndarray, how: Filter) 
     region = np.ascontiguousarray(region)
     if how == "linear":
         return _fetch(region, x, y, cv2.INTER_LINEAR)
-    least, most = _over_2x2(region, np.minimum), _over_2x2(region, np.maximum)
-    out = np.empty((*x.shape, region.shape[2]), dtype=np.float32)
-    step = max(1, BAND // max(1, x.shape[1]))
+    channels = region.shape[2]
+    if channels == 3:
+        # OpenCV takes four channels a third as long as three, to the same bits.
+        region = np.asarray(cv2.cvtColor(region, cv2.COLOR_RGB2RGBA), np.float32)
+    out = np.empty((*x.shape, channels), dtype=np.float32)
+    step = min(max(1, BAND // max(1, x.shape[1])), max(1, x.shape[0]))
+    room = _Room.of(step, x.shape[1], region.shape[2])
     for start in range(0, x.shape[0], step):
         band = slice(start, start + step)
-        _catmull_rom(region, least, most, x[band], y[band], out=out[band])
+        out[band] = _catmull_rom(region, x[band], y[band], room.rows(len(x[band])))[..., :channels]
     return out
 
 
-def _catmull_rom(
-    region: FloatArray, least: FloatArray, most: FloatArray, x: np.ndarray, y: np.ndarray, *, out: FloatArray
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Room:
+    """Memory for one band of samples, used again by the next: fresh memory costs more than the sums."""
+
+    wide: np.ndarray
+    """(6, height, width) float64."""
+    axes: np.ndarray
+    """(2, 8, height, width) float32: for columns and rows, three positions, three weights, two pixels beside."""
+    colour: np.ndarray
+    """(5, height, width, channels) float32."""
+
+    @classmethod
+    def of(cls, height: int, width: int, channels: int) -> _Room:
+        """Room for so many rows and columns."""
+        return cls(
+            np.empty((6, height, width)),
+            np.empty((2, 8, height, width), np.float32),
+            np.empty((5, height, width, channels), np.float32),
+        )
+
+    def rows(self, count: int) -> _Room:
+        """Of so many rows."""
+        return _Room(self.wide[:, :count], self.axes[:, :, :count], self.colour[:, :count])
+
+
+def _catmull_rom(region: FloatArray, x: np.ndarray, y: np.ndarray, room: _Room) -> FloatArray:
     """Some rows of `_interpolate`.
 
     The 16 taps are fetched as 9 bilinear samples: the two middle weights have one sign, so one sample
     between their pixels gives their sum.
     """
+    columns, rows = room.axes
+    taken, weights, out, low, high = room.colour
     channels = region.shape[2]
-    x, y = np.clip(x, 0.0, region.shape[1] - 1.0), np.clip(y, 0.0, region.shape[0] - 1.0)
-    base_x, base_y = np.floor(x), np.floor(y)
-    out[:] = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        across, down = _cubic_taps(base_x, x - base_x), _cubic_taps(base_y, y - base_y)
-        columns = [(_held(at, region.shape[1]), weight) for at, weight in across]
-        for at_y, weight_y in down:
-            row = _held(at_y, region.shape[0])
-            for column, weight_x in columns:
-                taken = _remapped(region, column, row, cv2.INTER_LINEAR)
+        _cubic_taps(x, region.shape[1], room.wide, columns)
+        _cubic_taps(y, region.shape[0], room.wide, rows)
+        out[:] = 0.0
+        for at_y, weight_y in zip(rows[:3], rows[3:6], strict=True):
+            for at_x, weight_x in zip(columns[:3], columns[3:6], strict=True):
+                _remapped(region, at_x, at_y, cv2.INTER_LINEAR, into=taken)
                 # A weight a channel, side by side: numpy is slow where the last axis of one of two is 1.
-                taken *= cv2.merge([weight_x * weight_y] * channels).reshape(taken.shape)
-                out += taken
-    column, row = _held(base_x, region.shape[1]), _held(base_y, region.shape[0])
-    low, high = (_remapped(one, column, row, cv2.INTER_NEAREST) for one in (least, most))
-    np.clip(out, low, high, out=out)
+                cv2.merge([weight_x * weight_y] * channels, weights)
+                np.multiply(taken, weights, out=taken)
+                np.add(out, taken, out=out)
+    _remapped(region, columns[6], rows[6], cv2.INTER_NEAREST, into=low)
+    high[:] = low
+    for column, row in ((columns[7], rows[6]), (columns[6], rows[7]), (columns[7], rows[7])):
+        _remapped(region, column, row, cv2.INTER_NEAREST, into=taken)
+        np.minimum(low, taken, out=low)
+        np.maximum(high, taken, out=high)
+    np.maximum(out, low, out=out)
+    held: FloatArray = np.minimum(out, high, out=out)
+    return held
 
 
-def _cubic_taps(base: np.ndarray, t: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Positions and weights of the three samples along one axis."""
-    before = ((-0.5 * t + 1.0) * t - 0.5) * t
-    second = ((-1.5 * t + 2.0) * t + 0.5) * t
-    after = (0.5 * t - 0.5) * t * t
-    middle = 1.0 - before - after
-    positions = (base - 1.0, base + second / middle, base + 2.0)
-    weights = (before.astype(np.float32), middle.astype(np.float32), after.astype(np.float32))
-    return tuple(zip(positions, weights, strict=True))
+def _cubic_taps(at: np.ndarray, length: int, wide: np.ndarray, found: np.ndarray) -> None:
+    """Positions and weights of the three samples along one axis, and the two pixels beside each place.
 
-
-def _over_2x2(region: FloatArray, choose: np.ufunc) -> FloatArray:
-    """The least or greatest of each pixel and its neighbours to the right and below."""
-    padded = np.pad(region, ((0, 1), (0, 1), (0, 0)), mode="edge")
-    rows = choose(padded[:-1], padded[1:])
-    chosen: FloatArray = np.ascontiguousarray(choose(rows[:, :-1], rows[:, 1:]))
-    return chosen
+    Args:
+        at: (height, width) float64 positions.
+        length: of the picture along the axis.
+        wide: (6, height, width) float64, written over.
+        found: (8, height, width) float32, filled: three positions, three weights, two pixels.
+    """
+    base, t, before, second, after, middle = wide
+    last = length - 1.0
+    np.minimum(np.maximum(at, 0.0, out=t), last, out=t)
+    np.floor(t, out=base)
+    t -= base
+    # ((-0.5 t + 1) t - 0.5) t;  ((-1.5 t + 2) t + 0.5) t;  (0.5 t - 0.5) t t
+    for weight, third, two, one in ((before, -0.5, 1.0, -0.5), (second, -1.5, 2.0, 0.5)):
+        np.add(np.multiply(t, third, out=weight), two, out=weight)
+        np.add(np.multiply(weight, t, out=weight), one, out=weight)
+        np.multiply(weight, t, out=weight)
+    np.multiply(t, 0.5, out=after)
+    after -= 0.5
+    after *= t
+    after *= t
+    np.subtract(1.0, before, out=middle)
+    middle -= after
+    found[3], found[4], found[5] = before, middle, after
+    second /= middle
+    second += base
+    for index, place in ((0, np.subtract(base, 1.0, out=before)), (1, second), (2, np.add(base, 2.0, out=after))):
+        # OpenCV keeps whole positions in 16 bits: outside the picture they are not given to it.
+        np.minimum(np.maximum(place, 0.0, out=place), last, out=place)
+        found[index] = place
+    found[6] = base
+    np.minimum(np.add(base, 1.0, out=t), last, out=t)
+    found[7] = t
