@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any, Protocol
 
 from vfx_swap.service.identity_store import IdentityStore
@@ -12,7 +13,19 @@ __all__ = ["Admission", "AnyPath", "Places"]
 
 
 class Places(Protocol):
-    """Says which paths are taken; `roots.Roots` is one."""
+    """Says which paths are taken; `roots.Roots` is one. What is not taken is refused by PathRefusedError."""
+
+    def readable(self, path: str, /) -> Path:
+        """A file that may be read."""
+        ...
+
+    def readable_pattern(self, text: str, /) -> str:
+        """A plate that may be read: every frame of it."""
+        ...
+
+    def writable(self, path: str, /) -> Path:
+        """A file that may be written."""
+        ...
 
     def shot(self, values: Mapping[str, Any], /) -> dict[str, Any]:
         """Values of a shot file with every path mapped and allowed; PathRefusedError where one is not."""
@@ -21,6 +34,18 @@ class Places(Protocol):
 
 class AnyPath:
     """Takes every path: for work within this process, which can do nothing that its user cannot."""
+
+    def readable(self, path: str, /) -> Path:
+        """The path as it is."""
+        return Path(path)
+
+    def readable_pattern(self, text: str, /) -> str:
+        """The pattern as it is."""
+        return text
+
+    def writable(self, path: str, /) -> Path:
+        """The path as it is."""
+        return Path(path)
 
     def shot(self, values: Mapping[str, Any], /) -> dict[str, Any]:
         """The values as they are."""

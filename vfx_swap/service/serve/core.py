@@ -14,9 +14,11 @@ from vfx_swap.service.admission import Admission, Places
 from vfx_swap.service.identity_store import IdentityStore
 from vfx_swap.service.jobs import JobLimits, JobRunner
 from vfx_swap.service.jobs_store import JobStore
+from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.serve.identities import IdentityServicer
 from vfx_swap.service.serve.models import ModelServicer, ServerServicer
 from vfx_swap.service.serve.shots import OperationsServicer, ShotServicer
+from vfx_swap.service.serve.streams import ADD_STREAMS, Streams, open_streams
 from vfx_swap.service.settings import ServerSettings
 from vfx_swap.service.work import Crew
 
@@ -29,9 +31,7 @@ ADD = {
     "identities": wire.identities_grpc.add_IdentityServiceServicer_to_server,
     "models": wire.models_grpc.add_ModelServiceServicer_to_server,
     "server": wire.server_grpc.add_ServerServiceServicer_to_server,
-    "frames": wire.frames_grpc.add_FrameServiceServicer_to_server,
-    "track": wire.track_grpc.add_TrackServiceServicer_to_server,
-    "parse": wire.parse_grpc.add_ParseServiceServicer_to_server,
+    **ADD_STREAMS,
 }
 """How a servicer is added to a gRPC server, by the same names."""
 
@@ -49,16 +49,19 @@ class Core:
     jobs: JobRunner
     identities: IdentityStore
     admission: Admission
+    streams: Streams
     servicers: Mapping[str, Any]
     """By the names of `client.stubs.Stubs`' fields."""
 
     async def start(self) -> None:
-        """Go on with the jobs that have not ended."""
+        """Make room for streams, and go on with the jobs that have not ended."""
+        await self.streams.start()
         await self.jobs.start()
 
     async def stop(self) -> None:
         """Leave the jobs where they are, and let go of their file."""
         await self.jobs.stop()
+        await self.streams.stop()
         self.store.close()
 
 
@@ -71,6 +74,7 @@ def open_core(
     today: Callable[[], date] = local_today,
     draining: Callable[[], bool] = lambda: False,
     identities: Path | None = None,
+    metrics: Metrics | None = None,
 ) -> Core:
     """Put it together.
 
@@ -82,6 +86,7 @@ def open_core(
         today: the day that consent is checked for.
         draining: whether the server goes down.
         identities: folder of the identities that are kept; None: in the state folder.
+        metrics: where frames are counted.
 
     Raises:
         OutputError: the state folder cannot be used, or another server uses it.
@@ -93,16 +98,19 @@ def open_core(
     most = settings.limits
     limits = JobLimits(jobs=most.jobs, jobs_per_client=most.jobs_per_client, frames=most.frames_per_job)
     jobs = JobRunner(store, crew, admit=admission.admitted, limits=limits)
+    streams = open_streams(settings, crew, admit=admission.admitted, places=places, metrics=metrics)
     return Core(
         store=store,
         jobs=jobs,
         identities=kept,
         admission=admission,
+        streams=streams,
         servicers={
             "shots": ShotServicer(jobs, store, prepare=admission.prepared, who=who),
             "operations": OperationsServicer(jobs, store, who=who),
             "identities": IdentityServicer(kept, crew, upload_bytes=most.upload_bytes, today=today, who=who),
             "models": ModelServicer(crew, who=who),
             "server": ServerServicer(settings, crew, who=who, draining=draining),
+            **streams.servicers,
         },
     )

@@ -106,6 +106,7 @@ class Server:
             who=current_who,
             today=self._today,
             draining=lambda: self._draining,
+            metrics=self.metrics,
         )
         try:
             await self._crew.start()

@@ -46,15 +46,15 @@ _MODES: dict[int, str] = {wire.frames.FRAME_MODE_TRACKS: "tracks", wire.frames.F
 class FramePlaces(Protocol):
     """Says which paths of frames are taken; `roots.Roots` is one."""
 
-    def readable(self, path: str) -> Path:
+    def readable(self, path: str, /) -> Path:
         """A file that may be read; PathRefusedError where it may not."""
         ...
 
-    def readable_pattern(self, text: str) -> str:
+    def readable_pattern(self, text: str, /) -> str:
         """A plate that may be read; PathRefusedError where it, or a frame of it, may not."""
         ...
 
-    def writable(self, path: str) -> Path:
+    def writable(self, path: str, /) -> Path:
         """A file that may be written; PathRefusedError where it may not."""
         ...
 
@@ -212,7 +212,7 @@ async def run_task(crew: Crew, task: Task, **how: Any) -> Mapping[str, Any]:
         raise
 
 
-async def submit_surely(crew: Crew, make: Callable[[int], Task], *, tries: int = 20) -> None:
+async def submit_surely(crew: Crew, make: Callable[[int], Task], *, tries: int = 5) -> None:
     """Run a task that must not be left out because a queue is full.
 
     Args:
