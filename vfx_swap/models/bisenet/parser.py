@@ -34,26 +34,28 @@ class BiSeNetParser:
     Which side its `l_` and `r_` are is the training's; hands have no class of their own.
     """
 
-    def __init__(self, *, id: str, network: nn.Module, device: str = "cpu") -> None:
+    def __init__(self, *, id: str, network: nn.Module, device: str = "cpu", size: int = SIZE) -> None:
         """A parser.
 
         Args:
             id: the card's id.
-            network: (B, 3, 512, 512) ImageNet-normalised RGB to scores, those of the whole picture first.
+            network: (B, 3, size, size) ImageNet-normalised RGB to scores, those of the whole picture first.
             device: of torch.
+            size: side of the crops that it knows.
         """
         self.id = id
+        self.size = size
         self._device = device
         self._network = network.to(device).eval()
 
     def warp_for(self, face: Face, /) -> Warp:
-        """FFHQ's crop of 512 pixels.
+        """FFHQ's crop.
 
         Raises:
             NoFaceError: the face's landmarks fall together.
         """
-        template = template_named("ffhq_512").pixels(SIZE)
-        return fit_similarity(five_points(face.points), template, width=SIZE, height=SIZE)
+        template = template_named("ffhq_512").pixels(self.size)
+        return fit_similarity(five_points(face.points), template, width=self.size, height=self.size)
 
     def parse(
         self,
@@ -65,7 +67,7 @@ class BiSeNetParser:
     ) -> FloatArray:
         """Regions of a crop, by softmax and not by the greatest score alone: edges stay soft."""
         check_array("points", points, shape=(LANDMARK_COUNT, 3))
-        check_array("image.rgb", image.rgb, shape=(SIZE, SIZE, 3))
+        check_array("image.rgb", image.rgb, shape=(self.size, self.size, 3))
         torch = import_torch()
         normal = (image.rgb - np.asarray(IMAGENET_MEAN, np.float32)) / np.asarray(IMAGENET_STD, np.float32)
         picture = torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))[None].to(self._device)
