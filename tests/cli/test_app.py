@@ -151,6 +151,19 @@ def test_swap_tells_mistakes_by_its_options(folder: Path, capsys: pytest.Capture
     assert "cast[" not in said
 
 
+def test_swap_passes_over_nothing_that_was_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for asked, said in (
+        (["--pixel-boost", "2"], "--pixel-boost is for networks"),
+        (["--parser", "bisenet", "--pixel-boost", "2", "--engine", "reprojection"], "--pixel-boost and --parser are"),
+    ):
+        assert run([*swap_arguments(folder), *asked]) == 2
+        assert said in capsys.readouterr().err
+    assert run(["swap", "--plate", str(folder), "--out", f"{folder}/out/", "--identity", str(folder / "no")]) == 2
+    said = capsys.readouterr().err
+    assert "3 problems" in said
+    assert "--out: " in said
+
+
 @pytest.mark.usefixtures("quick")
 def test_swap_renders_then_skips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(swap_arguments(folder)) == 0

@@ -35,6 +35,13 @@ def test_a_pattern_that_finds_nothing_gets_the_likest_name(tmp_path: Path) -> No
     assert said.endswith(", others")
 
 
+def test_a_folder_of_stills_gets_their_names(tmp_path: Path) -> None:
+    _touch(tmp_path, "b.png", "a.jpg", "notes.txt")
+    assert sequences_near(tmp_path) == "It holds 'a.jpg', 'b.png': give one picture of it"
+    _touch(tmp_path, "c.exr", "d.0001.exr")
+    assert sequences_near(tmp_path) == "It holds 'a.jpg', 'b.png', 'c.exr', ...: give one picture of it"
+
+
 def test_a_name_like_none_gets_no_suggestion(tmp_path: Path) -> None:
     _touch(tmp_path, "o.0001.exr", "o.0002.exr")
     assert sequences_near(tmp_path / "portrait.png") is None
@@ -46,7 +53,7 @@ def test_nothing_is_said_where_nothing_is(tmp_path: Path, monkeypatch: pytest.Mo
     assert sequences_near(tmp_path / "loop" / "a.####.exr") is None
     assert sequences_near(tmp_path / "none" / "a.####.exr") is None
     _touch(tmp_path, "alone.0001.exr", "%s\n{}[1-2]@@.0001.exr", os.fsdecode(b"\xff.1.exr"))
-    assert sequences_near(tmp_path) is None
+    assert sequences_near(tmp_path / "plate.####.exr") is None
     _touch(tmp_path, "alone.0002.exr")
     assert sequences_near(tmp_path) is not None
     monkeypatch.setattr(near, "FILES_LIMIT", 3)

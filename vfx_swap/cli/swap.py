@@ -87,13 +87,13 @@ def _render(
     console: Console, typed: Mapping[str, Any], finer: Mapping[str, Any], *, overwrite: bool, device: str
 ) -> None:
     from vfx_swap.colour.ocio import load_config
-    from vfx_swap.io.paths import FramePattern
     from vfx_swap.pipeline.validate import open_values
     from vfx_swap.settings.shot import DEFAULT_ENGINE
 
+    _refuse_without_network(typed, finer)
     how = {key: finer[key] for key in ("strength", "reshape") if key in finer}
     values: dict[str, Any] = {
-        "name": _file_name(FramePattern.parse(typed["out"]).name),
+        "name": _name_of(typed["out"]),
         "plate": typed["plate"],
         "output": typed["out"],
         "frames": typed["frames"],
@@ -110,10 +110,34 @@ def _render(
     run_shot(console, open_values(values, config=load_config()), frames=None, overwrite=overwrite, device=device)
 
 
-def _file_name(text: str) -> str:
+def _name_of(out: str) -> str:
     """A name fit for the files beside the frames: what shots may not be called becomes `_`."""
+    from vfx_swap.io.paths import FramePattern
+
+    try:
+        text = FramePattern.parse(out).name
+    except UsageError:  # told with all that is wrong, as --out
+        return "shot"
     plain = "".join("_" if ord(sign) < 32 or sign in "\\\x7f" else sign for sign in text)[:MAX_NAME]
     return f"_{plain[1:]}" if plain.startswith(".") else plain
+
+
+def _refuse_without_network(typed: Mapping[str, Any], finer: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        UsageError: something is asked for that the default engine, which is no network, would pass over.
+    """
+    from vfx_swap.settings.load import ENGINES
+
+    asked = [
+        *(["--pixel-boost"] if "pixel_boost" in finer else []),
+        *(["--parser"] if typed["parser"] is not None else []),
+    ]
+    if asked and (typed["engine"] is None or typed["engine"] in ENGINES):
+        raise UsageError(
+            f"{' and '.join(asked)} {'is' if len(asked) == 1 else 'are'} for networks, and none was named",
+            mend="Name one with --engine (`vfx-swap models list`), or leave it out",
+        )
 
 
 def _refuse_in_compat(finer: Mapping[str, Any]) -> None:

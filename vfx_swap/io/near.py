@@ -29,11 +29,16 @@ def sequences_near(path: str | os.PathLike[str]) -> str | None:
         path: a folder, or a pattern or file that is not there.
 
     Returns:
-        `Did you mean 'PATTERN' (N frames, A to B)?`, by the likest, and names of others; None where there is none.
+        A sentence such as `Did you mean 'PATTERN' (N frames, A to B)?`, by the likest, with names of others; None
+        where there is none.
     """
     wanted = Path(path)
     folder = wanted if os.path.isdir(wanted) else wanted.parent  # unlike Path, for names that cannot be too
-    found = sorted(_patterns(folder), key=lambda one: (-_likeness(one, wanted, folder), one.text))
+    patterns, stills = _pictures(folder)
+    if wanted == folder and stills and not patterns:
+        several = "" if len(stills) <= SHOWN else ", ..."
+        return f"It holds {', '.join(map(repr, stills[:SHOWN]))}{several}: give one picture of it"
+    found = sorted(patterns, key=lambda one: (-_likeness(one, wanted, folder), one.text))
     if not found or _likeness(found[0], wanted, folder) < ALIKE:
         return None
     frames = found[0].frames_on_disk()
@@ -44,23 +49,27 @@ def sequences_near(path: str | os.PathLike[str]) -> str | None:
     return f"Did you mean {found[0].text!r} ({extent})?{beside}"
 
 
-def _patterns(folder: Path) -> list[FramePattern]:
-    """Sequences of at least two pictures; each was tried: its frames are found by the pattern."""
+def _pictures(folder: Path) -> tuple[list[FramePattern], list[str]]:
+    """Sequences of at least two pictures, each tried: its frames are found by the pattern; and names of stills."""
     try:
         with os.scandir(folder) as entries:
             if sum(1 for _ in entries) > FILES_LIMIT:
-                return []
+                return [], []
         found = fileseq.findSequencesOnDisk(str(folder), pad_style=fileseq.PAD_STYLE_HASH1)
     except (OSError, FileSeqException):
-        return []
-    patterns = []
+        return [], []
+    patterns, stills = [], []
     for one in found:
-        if one.extension().lower() in WRITE_FORMATS and len(one) > 1:
+        if one.extension().lower() not in WRITE_FORMATS:
+            continue
+        if len(one) == 1:
+            stills.append(Path(one[0]).name)
+        else:
             name = f"{one.basename()}{'#' * max(one.zfill(), 1)}{one.extension()}"
             pattern = FramePattern.parse(folder / name)
             if len(pattern.frames_on_disk()) > 1:
                 patterns.append(pattern)
-    return patterns
+    return patterns, sorted(stills)
 
 
 def _likeness(pattern: FramePattern, wanted: Path, folder: Path) -> float:
