@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from vfx_swap.models.cards import Card
 from vfx_swap.models.protocols import Detector, HandFinder, Landmarker, Parser, Recogniser
 from vfx_swap.models.registry import Architecture, LoadOptions, Registry, load_registry
 from vfx_swap.models.weights import model_folders, verified_files
 
-__all__ = ["FACE_ARCHITECTURES", "PARSE_ARCHITECTURES", "FaceModels", "load_face_models", "load_model"]
+__all__ = ["FACE_ARCHITECTURES", "PARSE_ARCHITECTURES", "FaceModels", "LoadModel", "load_face_models", "load_model"]
 
 
 def _centerface(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Detector:
@@ -97,6 +97,16 @@ class FaceModels:
             close = getattr(model, "close", None)
             if close is not None:
                 close()
+
+
+class LoadModel(Protocol):
+    """What `load_model` does; a process that stays brings one that keeps what it loaded."""
+
+    def __call__(
+        self, card: Card, *, registry: Registry, options: LoadOptions, folders: Sequence[Path] | None = None
+    ) -> Any:
+        """The model of a card."""
+        ...
 
 
 def load_model(card: Card, *, registry: Registry, options: LoadOptions, folders: Sequence[Path] | None = None) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.errors import Problem, SettingsError, UsageError
+from vfx_swap.models.default import LoadModel, load_model
 from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
@@ -66,13 +67,14 @@ def engine_ids() -> tuple[str, ...]:
     return (*ENGINES, *(one for one in brought if one not in ENGINES))
 
 
-def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY) -> Engine:
+def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY, load: LoadModel = load_model) -> Engine:
     """The engine that a shot names.
 
     Args:
         shot: the settings.
         config: OCIO config.
         kernels: of the device to work on.
+        load: what loads its networks.
 
     Raises:
         UsageError: there is none of that name, or the shot asks for what no engine can do yet.
@@ -86,7 +88,7 @@ def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY) -
         return _reprojection(shot, config=config, kernels=kernels)
     here = engine_ids()
     if shot.engine in here:
-        return _network(shot, config=config, kernels=kernels)
+        return _network(shot, config=config, kernels=kernels, load=load)
     mend = f"Choose one of: {', '.join(here)}; `vfx-swap models add FILE` brings more"
     raise UsageError(f"no engine is called {shot.engine!r}", mend=mend)
 
@@ -133,13 +135,13 @@ def _canonical_mesh() -> tuple[CanonicalMesh, dict[str, str]]:
     return read_canonical_mesh(paths[file.role]), {f"{card.id}/{file.name}": file.sha256}
 
 
-def _network(shot: Shot, *, config: ColourConfig, kernels: Kernels) -> Engine:
+def _network(shot: Shot, *, config: ColourConfig, kernels: Kernels, load: LoadModel) -> Engine:
     from vfx_swap.models.onnx_swap.open import brought_registry
     from vfx_swap.pipeline.network_engine import open_network
 
     registry = brought_registry()
     card = registry.card(shot.engine, task="swap")
-    network = open_network(shot, card, registry=registry, config=config, kernels=kernels)
+    network = open_network(shot, card, registry=registry, config=config, kernels=kernels, load=load)
     return Engine(
         id=card.id,
         swapper_for=network.swapper_for,

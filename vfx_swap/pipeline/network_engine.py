@@ -19,7 +19,7 @@ from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.errors import IdentityError, InputError
 from vfx_swap.geometry.warps import cut_crop
 from vfx_swap.models.cards import Card
-from vfx_swap.models.default import PARSE_ARCHITECTURES, load_model
+from vfx_swap.models.default import PARSE_ARCHITECTURES, LoadModel, load_model
 from vfx_swap.models.identity_vectors import files_here, is_simswap, open_vectors, recogniser_cards, vector_name
 from vfx_swap.models.kernels import Kernels
 from vfx_swap.models.network_swapper import MEND_EMBEDDING, MatteMaker, NetworkSwapper
@@ -91,7 +91,13 @@ class NetworkEngine:
 
 
 def open_network(
-    shot: Shot, card: Card, *, registry: Registry, config: ColourConfig, kernels: Kernels
+    shot: Shot,
+    card: Card,
+    *,
+    registry: Registry,
+    config: ColourConfig,
+    kernels: Kernels,
+    load: LoadModel = load_model,
 ) -> NetworkEngine:
     """The network of a card.
 
@@ -101,6 +107,7 @@ def open_network(
         registry: cards and the code that runs them.
         config: OCIO config.
         kernels: of the device to work on; the network runs there, or not at all.
+        load: what loads the network and the parser.
 
     Raises:
         ModelMissingError: the swapper, its converter or the parser was not brought.
@@ -109,11 +116,11 @@ def open_network(
         UsageError: the card names what is not here.
     """
     options = LoadOptions(device="cpu" if kernels.device == "torch" else kernels.device)
-    opened = open_swapper(card, options=options, registry=registry)
+    opened = open_swapper(card, options=options, registry=registry, load=load)
     used = [card]
     if swap_of(card).converter is not None:
         used.append(registry.card(swap_of(card).converter or "", task="convert"))
-    matte, parser = _matte(shot, options)
+    matte, parser = _matte(shot, options, load)
     digests = {f"{one.id}/{file.name}": file.sha256 for one in (*used, *parser) for file in one.file}
     digests |= {f"{one.id} card": _conventions(one) for one in used}
     embed = None
@@ -147,14 +154,14 @@ def _from_pack(source: Embedder, config: ColourConfig) -> Callable[[Identity], E
     return embed
 
 
-def _matte(shot: Shot, options: LoadOptions) -> tuple[MatteMaker | None, tuple[Card, ...]]:
+def _matte(shot: Shot, options: LoadOptions, load: LoadModel) -> tuple[MatteMaker | None, tuple[Card, ...]]:
     """What makes mattes, and the card of its parser."""
     wanted = shot.network.parser
     if wanted == NO_PARSER:
         return None, ()
     registry = load_registry(architectures=PARSE_ARCHITECTURES)
     card = registry.card(wanted, task="parse")
-    parser = load_model(card, registry=registry, options=options)
+    parser = load(card, registry=registry, options=options)
     hair = "hair" not in shot.matte.holdout
     made = RegionMatte(parser=parser, any_size=card.picture.size is None, feather=shot.matte.feather, hair=hair)
     return made, (card,)

@@ -26,6 +26,8 @@ class ProgressEvent:
     message: str = ""
     """A sentence for a person; empty where the numbers say it all."""
     metrics: Mapping[str, float | int | str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What a frame took, by step: `read`, `swap`, `write`."""
 
 
 Progress: TypeAlias = Callable[[ProgressEvent], None]

@@ -327,7 +327,8 @@ class _Tally:
                     done=self.count,
                     total=total,
                 )
-            told.progress(ProgressEvent("render", "frame", self.count, total, number, metrics=row.metrics))
+            done = ProgressEvent("render", "frame", self.count, total, number, metrics=row.metrics, seconds=row.seconds)
+            told.progress(done)
 
 
 def run_plan(plan: RenderPlan, log: RenderLog, tracks: Path, told: Told, cancelled: Cancelled) -> ShotReport:

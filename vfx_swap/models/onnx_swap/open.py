@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vfx_swap.models.cards import Card
-from vfx_swap.models.default import FACE_ARCHITECTURES, PARSE_ARCHITECTURES, load_model
+from vfx_swap.models.default import FACE_ARCHITECTURES, PARSE_ARCHITECTURES, LoadModel, load_model
 from vfx_swap.models.network_swapper import SwapNetwork
 from vfx_swap.models.onnx_swap.network import CardSwapNetwork, PictureSource, swap_of
 from vfx_swap.models.registry import Architecture, LoadOptions, Registry, load_registry
@@ -71,7 +71,12 @@ class OpenedSwapper:
 
 
 def open_swapper(
-    card: Card, *, options: LoadOptions, registry: Registry | None = None, folders: Sequence[Path] | None = None
+    card: Card,
+    *,
+    options: LoadOptions,
+    registry: Registry | None = None,
+    folders: Sequence[Path] | None = None,
+    load: LoadModel = load_model,
 ) -> OpenedSwapper:
     """A swapper ready to run, its converter with it, all files verified.
 
@@ -80,6 +85,7 @@ def open_swapper(
         options: device and threads; no other device is ever taken in its place.
         registry: cards and code; None: all that are here.
         folders: where files are looked for; None: `model_folders()`.
+        load: what loads them.
 
     Raises:
         ModelMissingError: the swapper, or the converter it needs, was not brought.
@@ -88,11 +94,11 @@ def open_swapper(
         UsageError: the card is no swapper's, or names what is not here.
     """
     known = brought_registry() if registry is None else registry
-    network = load_model(known.card(card.id, task="swap"), registry=known, options=options, folders=folders)
+    network = load(known.card(card.id, task="swap"), registry=known, options=options, folders=folders)
     spec = swap_of(card)
     if spec.converter is not None and isinstance(network, CardSwapNetwork):
         converter = known.card(spec.converter, task="convert")
-        network.converter = load_model(converter, registry=known, options=options, folders=folders)
+        network.converter = load(converter, registry=known, options=options, folders=folders)
     recogniser = {
         "picture": f"{card.id}.picture",
         "none": None,

@@ -1,0 +1,86 @@
+"""Kinds of tasks, and what does them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from vfx_swap.errors import ProtocolError, VfxSwapError
+from vfx_swap.pipeline.shot import Tools
+from vfx_swap.pipeline.warm import WarmTools
+from vfx_swap.service.handlers.device_memory import with_memory
+from vfx_swap.service.handlers.held import Held
+from vfx_swap.service.handlers.models import describe, load, unload
+from vfx_swap.service.handlers.shots import analyse, render
+from vfx_swap.service.link import Message
+from vfx_swap.service.worker import Work
+from vfx_swap.types import SwapResult
+
+__all__ = ["WorkerHandlers", "open_handlers"]
+
+Single: TypeAlias = Callable[[Held, Work], Message]
+SINGLE: Mapping[str, Single] = MappingProxyType(
+    {"analyse": analyse, "render": render, "load": load, "unload": unload, "describe": describe}
+)
+"""Kinds that are done one task at a time."""
+
+
+class WorkerHandlers:
+    """What a worker can do (protocol `worker.Handlers`).
+
+    Args:
+        device: `cpu` or `cuda:N`.
+        tools: of renders; tests bring quick ones.
+    """
+
+    def __init__(self, device: str, *, tools: Tools = Tools()) -> None:
+        def swap_frame(*given: Any, **named: Any) -> SwapResult:
+            return with_memory(
+                lambda: tools.swap_frame(*given, **named), let_go=self._held.let_go, device=self._held.device
+            )
+
+        self._held = Held(device=device, warm=WarmTools(replace(tools, swap_frame=swap_frame)))
+
+    def run(self, works: Sequence[Work]) -> list[Message | BaseException]:
+        """As `Handlers.run`."""
+        kind = works[0].kind
+        single = SINGLE.get(kind)
+        if single is None:
+            raise ProtocolError(f"no worker does {kind!r}")
+        answers: list[Message | BaseException] = []
+        for work in works:
+            try:
+                answers.append(single(self._held, work))
+            except VfxSwapError as error:
+                answers.append(error)
+        return answers
+
+    def reopen(self, affinity: str, body: Message) -> None:
+        """As `Handlers.reopen`."""
+
+    def unload(self, model: str) -> None:
+        """As `Handlers.unload`."""
+        self._held.unload(model)
+
+    def holds(self) -> dict[str, int]:
+        """As `Handlers.holds`."""
+        return self._held.warm.holds
+
+    def close(self) -> None:
+        """As `Handlers.close`."""
+        self._held.close()
+
+
+def open_handlers(device: str) -> WorkerHandlers:
+    """The handlers of a device.
+
+    Raises:
+        DeviceError: the device is not there.
+        UsageError: it is no device.
+    """
+    from vfx_swap.models.devices import open_kernels
+
+    open_kernels(device)  # a worker without its device comes up for nothing
+    return WorkerHandlers(device)
