@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from vfx_swap.service.serve.streams import ADD_STREAMS, Streams, open_streams
 from vfx_swap.service.settings import Limits, ServerSettings, SharedMemory
 from vfx_swap.service.work import OnEvent, Task
 
-__all__ = ["PixelServer", "TurningWorker", "frame_pixels", "memory_files", "serving", "session"]
+__all__ = ["PixelServer", "TurningWorker", "frame_pixels", "memory_files", "serving", "session", "until"]
 
 MESSAGE_BYTES = (1 << 20) + 65536
 
@@ -142,6 +142,12 @@ class PixelServer:
 def memory_files(server: PixelServer) -> list[Path]:
     """Files of shared memory that are there, but for locks."""
     return [path for path in server.memory.rglob("*") if path.is_file() and path.name != "lock"]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another task does; the test's own time limit ends it."""
+    while not condition():  # noqa: ASYNC110  # what is waited for has no event
+        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -36,6 +36,8 @@ from vfx_swap.types import Window
 
 __all__ = ["parse_frames", "process_frames"]
 
+BROKEN_WRITE = "Internal error from Core"
+"""What gRPC's client says where it was writing when the server's status came, in place of that status."""
 SLOTS = 4
 """Slots that are asked for: as many frames as a server has under way for one stream."""
 
@@ -170,7 +172,7 @@ async def _streamed(
                     yield frame
             error: VfxSwapError = ServerUnreachableError("the server ended the stream before all frames were answered")
         except (grpc.aio.AioRpcError, VfxSwapError) as failed:
-            error = failed if isinstance(failed, VfxSwapError) else error_of_call(failed)
+            error = failed if isinstance(failed, VfxSwapError) else _error_of(failed)
         if sender is not None:
             if sender.fault is not None:
                 raise sender.fault
@@ -181,6 +183,13 @@ async def _streamed(
             if tries >= patience.tries or not is_worth_retrying(error):
                 raise error
             await patience.sleep(patience.wait_seconds(tries, error))
+
+
+def _error_of(failed: Any) -> VfxSwapError:
+    """As `error_of_call`; a stream that ended while something was being written says nothing but this."""
+    if failed.code() == grpc.StatusCode.INTERNAL and failed.details() == BROKEN_WRITE:
+        return ServerUnreachableError("the server ended the stream while a frame was being sent")
+    return error_of_call(failed)
 
 
 async def _slots(leaser: Any, todo: deque[int], read: Callable[[int], PlateFrame], stack: AsyncExitStack) -> Slots:

@@ -75,10 +75,14 @@ class Scratch:
         shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir(mode=0o700, parents=True)
 
-    async def stop(self) -> None:
-        """Wait until all is cleared away."""
+    async def settled(self) -> None:
+        """Wait until what ended is cleared away."""
         while self._ending:
             await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Wait until all is cleared away."""
+        await self.settled()
         shutil.rmtree(self._root, ignore_errors=True)
 
     @staticmethod
