@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +19,9 @@ from vfx_swap.errors import (
 from vfx_swap.service.addresses import Address
 from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.metrics_page import MetricsPage
+from vfx_swap.service.tracing import continued
+from vfx_swap.service.watched_crew import WatchedCrew
+from vfx_swap.service.work import DeviceState, Task, no_events
 
 LOOPBACK = Address("tcp", host="127.0.0.1", port=0)
 
@@ -44,33 +48,94 @@ def test_stages_are_histograms_by_model_and_device() -> None:
     assert at(metrics, "vfx_swap_stage_seconds_count", **where) == 2
     assert at(metrics, "vfx_swap_stage_seconds_sum", **where) == pytest.approx(0.22)
     assert at(metrics, "vfx_swap_stage_seconds_bucket", **where, le="0.025") == 1
-    metrics.batch(model="reprojection", device="cuda:0", frames=4)
-    assert at(metrics, "vfx_swap_batch_frames_sum", model="reprojection", device="cuda:0") == 4
+
+
+def test_answers_of_workers_are_counted() -> None:
+    metrics = Metrics()
+    stats = {"queue_seconds": 0.5, "decode_seconds": 0.1, "batch_size": 4, "device": "cuda:0", "attempt": 2}
+    metrics.answered("swap", {"frames": [{}, {"error": {}}, {}], "stats": stats}, model="simswap-224")
+    metrics.answered("render", {"rendered": [1, 2], "failures": [{}], "stats": {"device": "cpu"}}, model="reprojection")
+    metrics.answered("load", {"stats": {"queue_seconds": 0.0}}, model="x")
+    where = {"model": "simswap-224", "device": "cuda:0"}
+    assert at(metrics, "vfx_swap_batch_frames_sum", **where) == 4
+    assert at(metrics, "vfx_swap_stage_seconds_sum", stage="queue", **where) == 0.5
+    assert at(metrics, "vfx_swap_stage_seconds_count", stage="infer", **where) is None
+    found = {
+        outcome: at(metrics, "vfx_swap_frames_total", outcome=outcome) for outcome in ("done", "failed", "retried")
+    }
+    assert found == {"done": 4, "failed": 2, "retried": 3}
+
+
+def state(*, restarts: int, alive: bool = True) -> DeviceState:
+    return DeviceState(
+        name="cuda:0", index=1, title="", memory_total=10, memory_free=3, load=0.5, models=(), alive=alive, queued=0,
+        running=0, restarts=restarts, pid=1,
+    )  # fmt: skip
+
+
+def test_workers_are_shown_as_they_are_and_their_restarts_counted_once() -> None:
+    metrics = Metrics()
+    for restarts in (0, 1, 1, 3):
+        metrics.workers([state(restarts=restarts, alive=restarts != 3)])
+    assert at(metrics, "vfx_swap_worker_restarts_total", device="cuda:0#1") == 3
+    assert at(metrics, "vfx_swap_worker_alive", device="cuda:0#1") == 0
+    assert at(metrics, "vfx_swap_worker_load", device="cuda:0#1") == 0.5
+    assert at(metrics, "vfx_swap_device_memory_bytes", device="cuda:0#1", kind="free") == 3
+
+
+class OneTask:
+    """A crew that takes any task and answers it at once."""
+
+    queued = 0
+
+    def __init__(self) -> None:
+        self.taken: list[Task] = []
+
+    def submit(self, task: Task, *, on_event: Any = no_events) -> Any:
+        self.taken.append(task)
+        return self
+
+    id = "t"
+
+    async def result(self) -> dict[str, Any]:
+        return {"rendered": [1], "stats": {"queue_seconds": 1.0, "device": "cpu"}}
+
+    def cancel(self) -> None:
+        raise AssertionError
+
+
+def test_a_watched_crew_counts_each_answer_once_and_hands_the_trace_on() -> None:
+    metrics, crew = Metrics(), OneTask()
+    watched = WatchedCrew(crew, metrics=metrics)  # type: ignore[arg-type]  # a part of a crew
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    async def body() -> None:
+        running = watched.submit(Task("a", "render", {"shot": {}}, "me", model="reprojection"))
+        with continued({"traceparent": parent}, name="x"):
+            watched.submit(Task("b", "render", {"shot": {}}, "me"))
+        assert (await running.result())["rendered"] == [1]
+        await running.result()
+
+    asyncio.run(body())
+    assert [task.body for task in crew.taken] == [{"shot": {}}, {"shot": {}, "trace": {"traceparent": parent}}]
+    assert at(metrics, "vfx_swap_frames_total", outcome="done") == 1
+    assert at(metrics, "vfx_swap_stage_seconds_sum", stage="queue", model="reprojection", device="cpu") == 1.0
 
 
 def test_counters_and_gauges() -> None:
     metrics = Metrics()
     metrics.moved("chunks", "in", count=1 << 20)
     metrics.moved("chunks", "in", count=1)
-    metrics.queue(interactive=1, batch=7)
-    metrics.worker_restarted(device="cpu")
-    metrics.worker_alive(device="cpu", alive=False)
-    metrics.device_memory(device="cuda:0", total=10, free=3)
-    metrics.frame("retried")
-    metrics.jobs(state="running", count=2)
+    metrics.waiting(tasks=7, jobs=2)
     metrics.leased(5)
     metrics.certificate_ends(1e9)
     metrics.version("0.1.0")
     metrics.call(method="/a/b", status="OK", seconds=0.1)
     assert at(metrics, "vfx_swap_bytes_total", transport="chunks", direction="in") == (1 << 20) + 1
-    assert at(metrics, "vfx_swap_queue_tasks", priority="batch") == 7
-    assert at(metrics, "vfx_swap_worker_restarts_total", device="cpu") == 1
-    assert at(metrics, "vfx_swap_worker_alive", device="cpu") == 0
-    assert at(metrics, "vfx_swap_device_memory_bytes", device="cuda:0", kind="free") == 3
-    assert at(metrics, "vfx_swap_frames_total", outcome="retried") == 1
-    assert at(metrics, "vfx_swap_jobs", state="running") == 2
+    assert at(metrics, "vfx_swap_queue_tasks") == 7
+    assert at(metrics, "vfx_swap_jobs") == 2
     assert at(metrics, "vfx_swap_shared_memory_bytes") == 5
-    assert at(metrics, "vfx_swap_certificate_end_timestamp_seconds") == 1e9
+    assert at(metrics, "vfx_swap_certificate_end_timestamp_seconds", certificate="server") == 1e9
     assert at(metrics, "vfx_swap_info", version="0.1.0") == 1
     assert at(metrics, "vfx_swap_calls_total", method="/a/b", status="OK") == 1
 
@@ -90,8 +155,8 @@ def test_refusals_are_counted_by_reason_and_failures_are_not() -> None:
 
 def test_two_servers_in_one_process_count_apart() -> None:
     first, second = Metrics(), Metrics()
-    first.frame("done")
-    assert at(second, "vfx_swap_frames_total", outcome="done") is None
+    first.refused(BusyError("x"))
+    assert at(second, "vfx_swap_refusals_total", reason="Busy") is None
 
 
 async def ask(address: Address, request: bytes) -> bytes:
@@ -107,7 +172,7 @@ async def ask(address: Address, request: bytes) -> bytes:
 def answers(*requests: bytes) -> list[bytes]:
     async def body() -> list[bytes]:
         metrics = Metrics()
-        metrics.frame("done")
+        metrics.version("1.2.3")
         async with asyncio.timeout(30), MetricsPage(metrics, address=LOOPBACK) as page:
             return [await ask(page.address, request) for request in requests]
 
@@ -122,7 +187,7 @@ def test_the_page_is_served_in_both_of_prometheus_forms() -> None:
     head, _, body = plain.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain")
     assert f"Content-Length: {len(body)}".encode() in head
-    assert b'vfx_swap_frames_total{outcome="done"} 1.0' in body
+    assert b'vfx_swap_info{version="1.2.3"} 1.0' in body
     assert b"openmetrics" in open_metrics.partition(b"\r\n\r\n")[0]
     assert open_metrics.endswith(b"# EOF\n")
 

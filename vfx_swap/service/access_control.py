@@ -18,7 +18,10 @@ __all__ = ["AccessControl"]
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_HEADER = 512
-_MEND_TOKEN = "Send `authorization: Bearer TOKEN`; who runs the server makes one by `vfx-swap token add`"  # noqa: S105
+_MEND = (
+    "Send `authorization: Bearer TOKEN` (vfx-swap: VFX_SWAP_TOKEN_FILE); who runs the server makes one by "
+    "`vfx-swap token add`"
+)
 CHECK_SECONDS = 1.0
 """A changed file is noticed within this."""
 
@@ -75,9 +78,9 @@ class AccessControl:
         if credential.authorization:
             entry = access.find_token(_token(credential.authorization))
             if entry is None:
-                raise UnauthenticatedError("the token is not known here", mend=_MEND_TOKEN)
+                raise UnauthenticatedError("the token is not known here", mend=_MEND)
             if not entry.holds(self._today()):
-                raise UnauthenticatedError(f"the token of {entry.name!r} expired on {entry.expires}", mend=_MEND_TOKEN)
+                raise UnauthenticatedError(f"the token of {entry.name!r} expired on {entry.expires}", mend=_MEND)
             return Who.of(entry.name, entry.roles)
         if credential.names:
             found = access.find_certificate(credential.names)
@@ -87,7 +90,7 @@ class AccessControl:
             if not found.holds(self._today()):
                 raise UnauthenticatedError(f"the entry of {found.name!r} expired on {found.expires}")
             return Who.of(found.name, found.roles)
-        raise UnauthenticatedError("no token was sent", mend=_MEND_TOKEN)
+        raise UnauthenticatedError("no token was sent", mend=_MEND)
 
     def _refresh(self) -> None:
         """Read the file again when it changed. One that is not in order, or gone, is logged and not taken."""
@@ -123,5 +126,5 @@ def _token(authorization: tuple[str, ...]) -> str:
     scheme, _, token = authorization[0].partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_HEADER:
-        raise UnauthenticatedError("the authorization is not `Bearer TOKEN`", mend=_MEND_TOKEN)
+        raise UnauthenticatedError("the authorization is not `Bearer TOKEN`", mend=_MEND)
     return token

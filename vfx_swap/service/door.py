@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
+from urllib.parse import unquote
 
 import grpc
 
@@ -100,6 +101,7 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
         call = _call_of(method, metadata, context)
         entered(call)
         started, outcome = time.perf_counter(), "OK"
+        why: VfxSwapError | None = None
         try:
             with server_span(call, metadata):
                 await self._let_in(call)
@@ -113,17 +115,17 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
             outcome = "CANCELLED"
             if call.refusal is None:
                 raise
-            outcome = call.refusal.grpc_status
+            outcome, why = call.refusal.grpc_status, call.refusal
             await self._refuse(context, call, call.refusal)
         except VfxSwapError as error:
-            outcome = error.grpc_status
+            outcome, why = error.grpc_status, error
             await self._refuse(context, call, error)
         except Exception as error:  # noqa: BLE001  # the last line of defence: told to the caller, traceback to the log
             outcome = "INTERNAL"
             _LOG.exception("%s: this should not happen", method)
             await self._refuse(context, call, error)
         finally:
-            self._note(call, outcome, time.perf_counter() - started)
+            self._note(call, outcome, why, seconds=time.perf_counter() - started)
 
     async def _let_in(self, call: Call) -> None:
         if call.method in UNGUARDED:
@@ -177,11 +179,14 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
         )
         raise AssertionError("abort raises")  # pragma: no cover
 
-    def _note(self, call: Call, outcome: str, seconds: float) -> None:
+    def _note(self, call: Call, outcome: str, why: VfxSwapError | None, *, seconds: float) -> None:
         self._metrics.call(method=call.method, status=outcome, seconds=seconds)
         quiet = call.method in UNGUARDED and outcome == "OK"  # asked every few seconds, for months
         level = logging.DEBUG if quiet else logging.INFO if outcome in {"OK", "CANCELLED"} else logging.WARNING
-        fields = {"method": call.method, "peer": call.peer, "status": outcome, "seconds": round(seconds, 6)}
+        fields: dict[str, object] = {"method": call.method, "peer": call.peer, "status": outcome}
+        fields["seconds"] = round(seconds, 6)
+        if why is not None:
+            fields |= {"reason": type(why).__name__, "why": why.what, "where": why.where}
         _LOG.log(level, "%s %s", call.method.rpartition("/")[2], outcome, extra={"fields": fields})
 
 
@@ -210,7 +215,8 @@ def _call_of(method: str, metadata: list[tuple[str, Any]], context: Any) -> Call
     names = [value.decode("utf-8", errors="replace") for kind in kinds for value in shown.get(kind, ())]
     credential = Credential(tuple(texts("authorization")), tuple(dict.fromkeys(names)))
     identifier = request_id(next(iter(texts("x-request-id")), None))
-    return Call(id=identifier, method=method, peer=str(context.peer()), credential=credential)
+    peer = unquote(str(context.peer()))  # gRPC writes the brackets of IPv6 as %5B and %5D
+    return Call(id=identifier, method=method, peer=peer, credential=credential)
 
 
 def _code(number: int) -> grpc.StatusCode:

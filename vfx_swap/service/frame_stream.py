@@ -108,7 +108,7 @@ class FrameStream:
                 pending = await _unless_failed(self._pending.get(), reader)
                 if pending is None:
                     return
-                async for message in self._answer(pending, reader, work.engine):
+                async for message in self._answer(pending, reader):
                     yield message
         finally:
             reader.cancel()
@@ -196,9 +196,9 @@ class FrameStream:
             pending.error = error
         self._pending.put_nowait(pending)
 
-    async def _answer(self, pending: _Pending, reader: asyncio.Task[None], engine: str) -> AsyncIterator[Any]:
+    async def _answer(self, pending: _Pending, reader: asyncio.Task[None]) -> AsyncIterator[Any]:
         """A frame's messages. Its place in the window is free before the last is sent: the client may act on it."""
-        frame, metrics = pending.frame, self.tools.metrics
+        frame = pending.frame
         try:
             if pending.running is None:
                 raise pending.error or ProtocolError(f"frame {frame.number} was not submitted")
@@ -212,13 +212,11 @@ class FrameStream:
                 messages = answer_messages(
                     frame, done, stats=answer.get("stats", {}), files=self.tools.files, lease=self.lease
                 )
-            outcome: Any = "failed" if "error" in done else "done"
-            _measure(metrics, answer.get("stats", {}), model=engine)
         except VfxSwapError as error:
             if reader.done() and not reader.cancelled() and reader.exception() is error:
                 raise
-            messages, outcome = error_messages(frame.number, error), "failed"
-        metrics.frame(outcome)
+            self.tools.metrics.refused(error)
+            messages = error_messages(frame.number, error)
         held = None
         for message in messages:
             if held is not None:
@@ -262,13 +260,3 @@ async def _unless_failed(wanted: Coroutine[Any, Any, Value] | Awaitable[Value], 
 
 def _box(window: Any) -> list[int]:
     return [window.x, window.y, window.width, window.height]
-
-
-def _measure(metrics: Metrics, stats: Mapping[str, Any], *, model: str) -> None:
-    device = str(stats.get("device", ""))
-    for stage in ("queue", "decode", "infer", "encode"):
-        seconds = stats.get(f"{stage}_seconds")
-        if seconds is not None:
-            metrics.stage(stage, model=model, device=device, seconds=float(seconds))
-    if "batch_size" in stats:
-        metrics.batch(model=model, device=device, frames=int(stats["batch_size"]))

@@ -66,6 +66,7 @@ class JobRunner:
             not be worked on (any more): paths, consent. Asked in a thread, when a job is submitted and before every
             chunk.
         limits: how much is taken on.
+        failed: told why a job ended that could not go on.
     """
 
     def __init__(
@@ -75,11 +76,13 @@ class JobRunner:
         *,
         admit: Callable[[Mapping[str, Any]], dict[str, Any]],
         limits: JobLimits = JobLimits(),
+        failed: Callable[[Exception], None] | None = None,
     ) -> None:
         self._store = store
         self._crew = crew
         self._admit = admit
         self._limits = limits
+        self._failed = failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
         self._bells: dict[str, asyncio.Event] = {}
@@ -203,6 +206,8 @@ class JobRunner:
 
     async def _fail(self, job: str, error: Exception) -> None:
         """A job that cannot go on says so; where not even that can be kept, the log does."""
+        if self._failed is not None:
+            self._failed(error)
         try:
             await self._keep(job, self._store.turn, "failed", error=error_to_status(error).SerializeToString())
         except VfxSwapError:

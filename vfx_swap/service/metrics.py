@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -18,11 +19,15 @@ from vfx_swap.errors import (
     RefusedError,
 )
 
+if TYPE_CHECKING:
+    from vfx_swap.service.work import DeviceState
+
 __all__ = ["Direction", "Metrics", "Stage", "Transport"]
 
-Stage: TypeAlias = Literal["queue", "decode", "upload", "infer", "download", "encode"]
-"""Where a frame's time goes, as Triton splits it: waiting, reading, to the device, computing, back, writing."""
-Transport: TypeAlias = Literal["path", "shared_memory", "chunks"]
+Stage: TypeAlias = Literal["queue", "decode", "infer", "encode"]
+"""Where the time of a task goes: waiting, reading, computing, writing."""
+Transport: TypeAlias = Literal["shared_memory", "chunks"]
+"""Those whose bytes pass through the front; files are read and written by workers."""
 Direction: TypeAlias = Literal["in", "out"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -59,16 +64,20 @@ class Metrics:
         self._bytes = Counter("vfx_swap_bytes", "Bytes of pixels.", ("transport", "direction"), registry=to)
         self._refusals = Counter("vfx_swap_refusals", "What was refused, by reason.", ("reason",), registry=to)
         self._consent = Counter("vfx_swap_consent_denials", "Refused for consent, by reason.", ("reason",), registry=to)
-        self._queue = Gauge("vfx_swap_queue_tasks", "Tasks that wait for a worker.", ("priority",), registry=to)
-        self._jobs = Gauge("vfx_swap_jobs", "Jobs by state.", ("state",), registry=to)
+        self._queue = Gauge("vfx_swap_queue_tasks", "Tasks that wait for a worker.", registry=to)
+        self._jobs = Gauge("vfx_swap_jobs", "Jobs that have not ended.", registry=to)
         self._restarts = Counter(
             "vfx_swap_worker_restarts", "Workers that died and were started anew.", ("device",), registry=to
         )
         self._alive = Gauge("vfx_swap_worker_alive", "1 where the device's worker runs.", ("device",), registry=to)
+        self._restarted: dict[str, int] = {}
+        self._load = Gauge(
+            "vfx_swap_worker_load", "Share of the last seconds in which a worker worked.", ("device",), registry=to
+        )
         self._memory = Gauge("vfx_swap_device_memory_bytes", "Memory of a device.", ("device", "kind"), registry=to)
         self._leased = Gauge("vfx_swap_shared_memory_bytes", "Shared memory that is leased.", registry=to)
         self._certificate = Gauge(
-            "vfx_swap_certificate_end_timestamp_seconds", "When the server's certificate ends.", registry=to
+            "vfx_swap_certificate_end_timestamp_seconds", "When a certificate ends.", ("certificate",), registry=to
         )
         self._info = Gauge("vfx_swap_info", "The version that runs.", ("version",), registry=to)
 
@@ -81,14 +90,6 @@ class Metrics:
         """A stage of a frame, or of a batch, took so long."""
         self._stages.labels(stage, model, device).observe(seconds)
 
-    def batch(self, *, model: str, device: str, frames: int) -> None:
-        """So many frames were done together."""
-        self._batches.labels(model, device).observe(frames)
-
-    def frame(self, outcome: Literal["done", "failed", "retried"]) -> None:
-        """A frame ended, or was begun again after its worker died."""
-        self._frames.labels(outcome).inc()
-
     def moved(self, transport: Transport, direction: Direction, *, count: int) -> None:
         """Bytes of pixels came in or went out."""
         self._bytes.labels(transport, direction).inc(count)
@@ -100,27 +101,47 @@ class Metrics:
         if isinstance(error, _CONSENT):
             self._consent.labels(type(error).__name__.removesuffix("Error")).inc()
 
-    def queue(self, *, interactive: int, batch: int) -> None:
-        """So many tasks wait."""
-        self._queue.labels("interactive").set(interactive)
-        self._queue.labels("batch").set(batch)
+    def answered(self, kind: str, answer: Mapping[str, Any], *, model: str) -> None:
+        """A worker's answer came: the times of its stages, and what became of its frames.
 
-    def jobs(self, *, state: str, count: int) -> None:
-        """So many jobs are in a state."""
-        self._jobs.labels(state).set(count)
+        Args:
+            kind: of the task.
+            answer: as `service.work` has it.
+            model: id of the engine; empty where there is none.
+        """
+        stats = answer.get("stats", {})
+        device = str(stats.get("device", ""))
+        for stage in get_args(Stage):
+            seconds = stats.get(f"{stage}_seconds")
+            if seconds is not None:
+                self.stage(stage, model=model or kind, device=device, seconds=float(seconds))
+        if kind not in {"render", "swap", "parse"}:
+            return
+        if "batch_size" in stats:
+            self._batches.labels(model or kind, device).observe(int(stats["batch_size"]))
+        frames = answer.get("frames", ())
+        failed = len(answer.get("failures", ())) + sum("error" in frame for frame in frames)
+        done = len(answer.get("rendered", ())) + len(frames) - sum("error" in frame for frame in frames)
+        for outcome, count in (("done", done), ("failed", failed)):
+            self._frames.labels(outcome).inc(count)
+        if int(stats.get("attempt", 1)) > 1:
+            self._frames.labels("retried").inc(done + failed)
 
-    def worker_restarted(self, *, device: str) -> None:
-        """A worker died and was started anew."""
-        self._restarts.labels(device).inc()
+    def waiting(self, *, tasks: int, jobs: int) -> None:
+        """So many tasks wait for a worker, so many jobs have not ended."""
+        self._queue.set(tasks)
+        self._jobs.set(jobs)
 
-    def worker_alive(self, *, device: str, alive: bool) -> None:
-        """Whether a worker runs."""
-        self._alive.labels(device).set(alive)
-
-    def device_memory(self, *, device: str, total: int, free: int) -> None:
-        """A device's memory, in bytes."""
-        self._memory.labels(device, "total").set(total)
-        self._memory.labels(device, "free").set(free)
+    def workers(self, states: Iterable[DeviceState]) -> None:
+        """How the workers are now."""
+        for state in states:
+            place = f"{state.name}#{state.index}"
+            self._alive.labels(place).set(state.alive)
+            self._load.labels(place).set(state.load)
+            self._memory.labels(place, "total").set(state.memory_total)
+            self._memory.labels(place, "free").set(state.memory_free)
+            self._restarts.labels(place).inc(max(0, state.restarts - self._restarted.get(place, 0)))
+            self._restarted[place] = state.restarts
 
     def leased(self, count: int) -> None:
         """Bytes of shared memory that are leased now."""
@@ -128,7 +149,7 @@ class Metrics:
 
     def certificate_ends(self, timestamp: float) -> None:
         """When the certificate that is shown ends, in seconds since 1970."""
-        self._certificate.set(timestamp)
+        self._certificate.labels("server").set(timestamp)
 
     def version(self, text: str) -> None:
         """The version that runs."""

@@ -97,7 +97,8 @@ def open_core(
     store = JobStore(state / "jobs.sqlite")
     most = settings.limits
     limits = JobLimits(jobs=most.jobs, jobs_per_client=most.jobs_per_client, frames=most.frames_per_job)
-    jobs = JobRunner(store, crew, admit=admission.admitted, limits=limits)
+    told = metrics or Metrics()
+    jobs = JobRunner(store, crew, admit=admission.admitted, limits=limits, failed=told.refused)
     streams = open_streams(settings, crew, admit=admission.admitted, places=places, metrics=metrics)
     return Core(
         store=store,

@@ -36,6 +36,7 @@ from vfx_swap.service.roots import Roots
 from vfx_swap.service.serve.core import ADD, Core, local_today, open_core
 from vfx_swap.service.settings import ServerSettings
 from vfx_swap.service.tls import CertificateSource, server_credentials
+from vfx_swap.service.watched_crew import WatchedCrew
 from vfx_swap.service.work import Crew
 
 __all__ = ["Server", "run"]
@@ -70,7 +71,7 @@ class Server:
         self.metrics = Metrics()
         self.addresses: tuple[Address, ...] = ()
         """Those that it listens on, once started."""
-        self._crew = crew
+        self._crew = WatchedCrew(crew, metrics=self.metrics)
         self._places = Roots(settings.roots) if places is None else places
         self._today = today
         self._draining = False
@@ -91,7 +92,8 @@ class Server:
         settings = self.settings
         self.metrics.version(__version__)
         access = AccessControl(None if settings.access is None else Path(settings.access))
-        credentials = None if settings.tls is None else server_credentials(CertificateSource(settings.tls))
+        certificates = None if settings.tls is None else CertificateSource(settings.tls)
+        credentials = None if certificates is None else server_credentials(certificates)
         self._server = grpc.aio.server(
             interceptors=[
                 Door(access=access, metrics=self.metrics, streams_per_client=settings.limits.streams_per_client)
@@ -129,7 +131,7 @@ class Server:
         self._core = core
         for name in ("", *wire.SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self._looking = asyncio.create_task(self._look())
+        self._looking = asyncio.create_task(self._look(certificates))
 
     async def stop(self, *, grace_seconds: float) -> None:
         """Go down; see the top of this file."""
@@ -147,15 +149,16 @@ class Server:
             await core.stop()
         await self._held.aclose()
 
-    async def _look(self) -> None:
+    async def _look(self, certificates: CertificateSource | None) -> None:
         """Set what is looked at, and forget old jobs, for as long as the server runs."""
         forgotten = 0.0
         while True:
             try:
-                for device in self._crew.devices():
-                    place = f"{device.name}#{device.index}"
-                    self.metrics.worker_alive(device=place, alive=device.alive)
-                    self.metrics.device_memory(device=place, total=device.memory_total, free=device.memory_free)
+                self.metrics.workers(self._crew.devices())
+                jobs = 0 if self._core is None else self._core.jobs.running
+                self.metrics.waiting(tasks=self._crew.queued, jobs=jobs)
+                if certificates is not None:
+                    self.metrics.certificate_ends(certificates.current.not_after.timestamp())
                 if self._core is not None and time.monotonic() - forgotten > 3600.0:
                     forgotten = time.monotonic()
                     await asyncio.to_thread(self._core.store.prune, before=time.time() - KEPT_SECONDS)
