@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import logging
+import socket
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ from vfx_swap.service.access import Who
 from vfx_swap.service.access_control import AccessControl
 from vfx_swap.service.access_file import add_token
 from vfx_swap.service.calls import Call, current_call, entered
+from vfx_swap.service.link import Link
 from vfx_swap.service.logs import logging_to, struck_out
 from vfx_swap.service.settings import Log
 from vfx_swap.service.tracing import continued, server_span, trace_headers
+from vfx_swap.service.worker import Work, _Worker
 
 SUBMIT = "/vfx_swap.v1.ShotService/SubmitShot"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -172,6 +176,23 @@ def test_a_trace_goes_on_in_a_worker() -> None:
     with continued({"traceparent": PARENT}, name="render"):
         assert trace_headers() == {"traceparent": PARENT}
     assert trace_headers() == {}
+
+
+def test_a_worker_s_tasks_are_below_the_call_that_asked() -> None:
+    seen: list[dict[str, str]] = []
+
+    class Noting:
+        def run(self, works: Sequence[Work]) -> list[Any]:
+            seen.append(trace_headers())
+            return [{} for _ in works]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker = _Worker(Link(ours), Noting(), device="cpu", index=0)  # type: ignore[arg-type]  # a part of handlers
+        for trace in ({"trace": {"traceparent": PARENT}}, {}, {"trace": "junk"}):
+            work = Work("a", "render", {"shot": {}, **trace}, lambda event: None, lambda: False)
+            assert worker._answers({}, [work]) == [{}]
+    assert seen == [{"traceparent": PARENT}, {}, {}]
 
 
 @pytest.mark.parametrize("parent", ["", "junk", "00-" + "0" * 32 + "-b7ad6b7169203331-01", b"\x00"])

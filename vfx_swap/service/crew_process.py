@@ -40,6 +40,7 @@ _KEPT_PREFIXES = (
     "OMP_",
     "OPENBLAS_",
     "ORT_",
+    "OTEL_",
     "TORCH_",
     "VFX_SWAP_",
     "XDG_",

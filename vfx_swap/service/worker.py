@@ -149,7 +149,8 @@ class _Worker:
                 self._handlers.reopen(session["affinity"], session["body"])
             if len(works) == 1 and works[0].cancelled():
                 return [CancelledError("stopped before it began")]
-            return self._handlers.run(works) if works else []
+            with _span(works):
+                return self._handlers.run(works) if works else []
         except VfxSwapError as error:
             return [error] * len(works)
         except Exception as error:  # noqa: BLE001  # whatever it was, it is told to who asked, and the worker lives on
@@ -163,6 +164,16 @@ class _Worker:
             self._send({"type": "event", "id": task, "event": event})
 
         return Work(task, str(said["kind"]), said["body"], tell, lambda: task in self._cancelled)
+
+
+def _span(works: Sequence[Work]) -> contextlib.AbstractContextManager[None]:
+    """A span below the call's that asked, where it sent a trace; of tasks done together, the first one's."""
+    headers = works[0].body.get("trace") if works else None
+    if not isinstance(headers, dict):
+        return contextlib.nullcontext()
+    from vfx_swap.service.tracing import continued
+
+    return continued(headers, name=works[0].kind)
 
 
 def _end() -> NoReturn:
