@@ -235,7 +235,7 @@ def test_what_changes_every_frame_renders_every_frame(tmp_path: Path, change: An
 def test_a_new_render_revision_renders_every_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shot = make_shot(tmp_path)
     render(shot)
-    monkeypatch.setattr("vfx_swap.pipeline.shot.RENDER_REVISION", RENDER_REVISION + 1)
+    monkeypatch.setattr("vfx_swap.pipeline.shot_digest.RENDER_REVISION", RENDER_REVISION + 1)
     assert render(shot).rendered == ALL
 
 

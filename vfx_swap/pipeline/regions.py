@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -31,7 +31,9 @@ from vfx_swap.pipeline.holdout import front_in_crop, front_in_plate
 from vfx_swap.types import Crop, Face, Frame, Track, Window
 
 if TYPE_CHECKING:
-    from vfx_swap.pipeline.render_plan import RenderPlan
+    from vfx_swap.pipeline.render_plan import SwapPlan
+
+    Plan = TypeVar("Plan", bound=SwapPlan)
 
 __all__ = [
     "CRYPTOMATTE_LAYER",
@@ -115,7 +117,7 @@ def open_parsing(engine: str | None, *, tracks: Iterable[Track], device: str = "
     return Parsing(parser=parser, tracks=ordered, digests=digests, arithmetic=kernels.arithmetic)
 
 
-def with_regions(plan: RenderPlan, *, device: str) -> RenderPlan:
+def with_regions(plan: Plan, *, device: str) -> Plan:
     """The plan of a shot that asks for regions, with what finds those of its cast faces; any other as it is.
 
     Args:

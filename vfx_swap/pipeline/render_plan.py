@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vfx_swap.settings import Shot
     from vfx_swap.types import Frame, SwapResult, Track
 
-__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "frame_digest", "travel_at"]
+__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "SwapPlan", "frame_digest", "travel_at"]
 
 
 class SwapFrame(Protocol):
@@ -53,14 +53,11 @@ class CastTrack:
     """What the swapper was fitted to of the whole track; every frame depends on it."""
 
 
-@dataclass(frozen=True, eq=False)
-class RenderPlan:
-    """All that is settled before the first frame."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SwapPlan:
+    """All that is settled before the first frame is swapped, wherever frames come from."""
 
     shot: Shot
-    plate: Plate
-    output: Output
-    frames: tuple[int, ...]
     config: ColourConfig
     colour_space: str
     """Of the plate's file."""
@@ -72,13 +69,22 @@ class RenderPlan:
     swap_frame: SwapFrame
     kernels: Kernels = NUMPY
     """Of the device that frames are swapped on."""
-    overwrite: bool = False
-    """True renders frames even where their output is current."""
     parsing: Parsing | None = None
     """Where regions are written: what finds them."""
 
 
-def frame_digest(plan: RenderPlan, number: int) -> str:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RenderPlan(SwapPlan):
+    """All that is settled before the first frame of a shot on disk."""
+
+    plate: Plate
+    output: Output
+    frames: tuple[int, ...]
+    overwrite: bool = False
+    """True renders frames even where their output is current."""
+
+
+def frame_digest(plan: SwapPlan, number: int) -> str:
     """SHA-256 of all that decides a frame's pixels and header beside the plate's picture."""
     faces = [_face_key(cast, number) for cast in plan.cast if number in cast.track.faces]
     # A matte layer of every cast track is in every frame, its face seen or not.

@@ -21,7 +21,7 @@ from vfx_swap.geometry.warps import sampled
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.regions import parse_frame, region_layers
 from vfx_swap.pipeline.render_log import FrameRow
-from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest, travel_at
+from vfx_swap.pipeline.render_plan import RenderPlan, SwapPlan, frame_digest, travel_at
 from vfx_swap.pipeline.swap import CastFace
 from vfx_swap.settings import file_sha256
 from vfx_swap.types import Window
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vfx_swap.io.picture import Picture
     from vfx_swap.types import Frame, SwapResult
 
-__all__ = ["ReadFrame", "SwappedFrame", "read_frame", "swap_read", "timestamp", "write_swapped"]
+__all__ = ["ReadFrame", "SwappedFrame", "frame_header", "read_frame", "swap_read", "timestamp", "write_swapped"]
 
 HEADER_NAME = "vfx_swap/render"
 LARGEST_FACE = 2.0
@@ -88,7 +88,7 @@ def _is_current(plan: RenderPlan, number: int, row: FrameRow, input_digest: str)
         return False
 
 
-def swap_read(plan: RenderPlan, number: int, read: ReadFrame) -> SwappedFrame:
+def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
     """Swap every cast face of a frame that was read.
 
     Raises:
@@ -163,7 +163,7 @@ def _check_size(cast: CastFace, number: int, window: Window) -> None:
         raise TracksError(what, where=f"frame {number}", mend="Mend it in the tracks file, or delete that file")
 
 
-def _layers(plan: RenderPlan, matte: FloatArray, result: SwapResult | None) -> dict[str, FloatArray]:
+def _layers(plan: SwapPlan, matte: FloatArray, result: SwapResult | None) -> dict[str, FloatArray]:
     """The layers asked for, by channel name; the same channels in every frame, zero where a face is absent."""
     wanted = plan.shot.write.layers
     layers: dict[str, FloatArray] = {}
@@ -192,10 +192,7 @@ def write_swapped(plan: RenderPlan, number: int, swapped: SwappedFrame) -> Frame
         rgb=rgb,
         matte=swapped.matte,
         layers=swapped.layers,
-        header={
-            HEADER_NAME: json.dumps({**plan.header, "settings_digest": settings}, sort_keys=True),
-            **swapped.header,
-        },
+        header=frame_header(plan, number, swapped),
         window=swapped.frame.data_window,
     )
     write_seconds = time.perf_counter() - start
@@ -213,6 +210,12 @@ def write_swapped(plan: RenderPlan, number: int, swapped: SwappedFrame) -> Frame
         arithmetic=plan.kernels.arithmetic,
         warnings=tuple(report.warnings),
     )
+
+
+def frame_header(plan: SwapPlan, number: int, swapped: SwappedFrame) -> dict[str, str]:
+    """What a frame's file says of it: attribute -> text."""
+    said = {**plan.header, "settings_digest": frame_digest(plan, number)}
+    return {HEADER_NAME: json.dumps(said, sort_keys=True), **swapped.header}
 
 
 def timestamp() -> str:

@@ -13,23 +13,21 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from vfx_swap import __version__
-from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig, load_config
+from vfx_swap.colour.ocio import ColourConfig, load_config
 from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, UnsupportedImageError
 from vfx_swap.io.outputs import Output, open_output
 from vfx_swap.io.plates import MissingPolicy
 from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.models.devices import open_kernels
 from vfx_swap.models.kernels import Kernels
-from vfx_swap.pipeline.consent import check_consent, consent_usage
 from vfx_swap.pipeline.engines import Engine, open_engine
-from vfx_swap.pipeline.identity_file import load_identity
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
 from vfx_swap.pipeline.regions import with_regions
 from vfx_swap.pipeline.render_frames import FrameOutcome, is_current_movie, remove_stale, render_frames
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_plan import CastTrack, RenderPlan, SwapFrame
-from vfx_swap.pipeline.shot_cast import checked, prepare_cast
+from vfx_swap.pipeline.shot_cast import checked, consenting_identities, prepare_cast
+from vfx_swap.pipeline.shot_digest import RENDER_REVISION, base_digest, shot_header
 from vfx_swap.pipeline.shot_plate import ShotPlate, open_shot_plate
 from vfx_swap.pipeline.shot_tracks import (
     AnalysePlate,
@@ -41,13 +39,11 @@ from vfx_swap.pipeline.shot_tracks import (
 )
 from vfx_swap.pipeline.swap import swap_frame
 from vfx_swap.pipeline.tracks_file import Tracks
-from vfx_swap.settings import Shot, file_sha256, settings_digest
+from vfx_swap.settings import Shot, file_sha256
 from vfx_swap.types import Identity
 
 __all__ = ["RENDER_REVISION", "OpenEngine", "ShotReport", "Told", "Tools", "render_shot", "run_plan", "track_plate"]
 
-RENDER_REVISION = 3
-"""Part of every settings digest; raise it when a change gives other pixels from the same inputs."""
 RESUME = "Run the same command again to go on: frames already written are kept"
 
 
@@ -137,7 +133,7 @@ def render_shot(
         OutputError: the output cannot be written at all.
         CancelledError: stopped; the frames written stay.
     """
-    identities = _consenting_identities(shot, today=today)
+    identities = consenting_identities(shot, today=today)
     config = tools.load_config()
     engine = checked(tools.open_engine(shot, config=config, kernels=tools.open_kernels(device)), identities)
     plate = open_shot_plate(
@@ -227,14 +223,6 @@ def track_plate(
         return _tracks(opened, out, models, tools, progress, cancelled)
 
 
-def _consenting_identities(shot: Shot, *, today: date) -> dict[str, Identity]:
-    """Path -> identity, every one allowed in this shot today."""
-    identities = {path: load_identity(path) for path in dict.fromkeys(cast.identity for cast in shot.cast)}
-    for path, identity in identities.items():
-        check_consent(identity, today=today, shot_name=shot.name, pack=path)
-    return identities
-
-
 def _plan(
     shot: Shot,
     plate: ShotPlate,
@@ -254,43 +242,12 @@ def _plan(
         config=plate.config,
         colour_space=plate.colour_space,
         cast=cast,
-        base_digest=_base_digest(shot, engine, plate.config, plate),
-        header=_header(identities, engine),
+        base_digest=base_digest(shot, engine, plate.config, colour_space=plate.colour_space),
+        header=shot_header(identities, engine),
         swap_frame=swap_frame,
         kernels=engine.kernels,
         overwrite=overwrite,
     )
-
-
-def _base_digest(shot: Shot, engine: Engine, config: ColourConfig, plate: ShotPlate) -> str:
-    linear = config.scene_linear_for(plate.colour_space)
-    extra = {
-        "revision": str(RENDER_REVISION),
-        "shot": shot.name,  # seeds the grain
-        "engine": engine.id,
-        "arithmetic": engine.kernels.arithmetic,
-        "ocio": config.digest,
-        "colour_space": plate.colour_space,
-        # By content: a config's text does not tell when a LUT that it names was changed.
-        "to_linear": config.conversion_digest(source=plate.colour_space, destination=linear),
-        "from_linear": config.conversion_digest(source=linear, destination=plate.colour_space),
-        "to_rec709": config.conversion_digest(source=linear, destination=LINEAR_REC709),
-        **{f"model {name}": digest for name, digest in engine.digests.items()},
-    }
-    return settings_digest(shot, extra=extra)
-
-
-def _header(identities: Mapping[str, Identity], engine: Engine) -> dict[str, object]:
-    """What every frame's header says. No path, day or machine: the same bits come from any of them."""
-    used = {one.sha256: {"sha256": one.sha256, **consent_usage(one)} for one in identities.values()}
-    return {
-        "schema": "vfx_swap/header.1",
-        "version": __version__,
-        "engine": engine.id,
-        "arithmetic": engine.kernels.arithmetic,
-        "models": dict(engine.digests),
-        "identities": [used[digest] for digest in sorted(used)],
-    }
 
 
 @dataclass(eq=False)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from vfx_swap.errors import IdentityError
 from vfx_swap.geometry.shapes import neutral_shape
+from vfx_swap.pipeline.consent import check_consent
 from vfx_swap.pipeline.engines import Engine, face_at_rest
+from vfx_swap.pipeline.identity_file import load_identity
 from vfx_swap.pipeline.render_plan import CastTrack
 from vfx_swap.pipeline.shot_plate import ShotPlate
 from vfx_swap.pipeline.tracks_file import Tracks
-from vfx_swap.settings import Cast
+from vfx_swap.settings import Cast, Shot
 from vfx_swap.types import Identity
 
-__all__ = ["checked", "prepare_cast"]
+__all__ = ["checked", "consenting_identities", "prepare_cast"]
 
 
 def checked(engine: Engine, identities: Mapping[str, Identity]) -> Engine:
@@ -78,3 +81,16 @@ def prepare_cast(
             )
         )
     return tuple(cast_tracks)
+
+
+def consenting_identities(shot: Shot, *, today: date) -> dict[str, Identity]:
+    """Path -> identity, every one allowed in this shot today.
+
+    Raises:
+        RefusedError: consent is missing, expired, or of another scope.
+        InputError: a pack cannot be read.
+    """
+    identities = {path: load_identity(path) for path in dict.fromkeys(cast.identity for cast in shot.cast)}
+    for path, identity in identities.items():
+        check_consent(identity, today=today, shot_name=shot.name, pack=path)
+    return identities
