@@ -183,6 +183,22 @@ def test_a_full_queue_makes_frames_late_not_lost(tmp_path: Path) -> None:
     run(test)
 
 
+def test_planes_in_slots_can_be_looked_at_where_they_lie(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as server:
+            settings = FrameSettings(shot=session(), mode="stills", colour_space="ACEScg")
+            how: dict[str, Any] = {"read": plate, "transport": "slots", "views": True}
+            numbers = list(range(1, 12))
+            async for frame in process_frames(server.stubs.frames, settings, numbers, **how):
+                assert not frame.planes["rgb"].flags.owndata
+                assert_turned(frame)
+                numbers.remove(frame.number)
+            assert numbers == []
+            assert memory_files(server) == []
+
+    run(test)
+
+
 def test_parsing_goes_the_same_way(tmp_path: Path) -> None:
     async def test() -> None:
         async with serving(tmp_path, TurningWorker(layers=("regions.hair",))) as server:

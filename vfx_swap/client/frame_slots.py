@@ -42,7 +42,7 @@ class Slots:
             what = f"the server's shared memory cannot be opened: {error.strerror}"
             mend = "Slots are for clients on the server's machine, run by the same user; send chunks"
             raise ServerUnreachableError(what, where=lease.path, mend=mend) from error
-        self._map = mmap.mmap(self._fd, lease.slot_size * lease.slots, prot=mmap.PROT_READ)
+        self._map: mmap.mmap | None = mmap.mmap(self._fd, lease.slot_size * lease.slots, prot=mmap.PROT_READ)
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +70,7 @@ class Slots:
         )
 
     def plane(self, plane: wire.pixels.Plane, shape: tuple[int, ...]) -> np.ndarray:
-        """A copy of a plane that came back.
+        """A plane that came back, where it lies: it stands until its slot is freed.
 
         Raises:
             ProtocolError: it does not lie in the slot.
@@ -78,10 +78,15 @@ class Slots:
         at, dtype = plane.slot, np.dtype(PIXEL_TYPES[plane.pixel_type])
         count = int(np.prod(shape))
         fits = at.slot < self.count and at.offset + at.size <= self._size
-        if not fits or at.size != count * dtype.itemsize or at.sequence != self._sequences[at.slot]:
+        if (
+            self._map is None
+            or not fits
+            or at.size != count * dtype.itemsize
+            or at.sequence != self._sequences[at.slot]
+        ):
             raise ProtocolError(f"plane {plane.name!r} is said to lie at {at.offset} of slot {at.slot}")
         array = np.frombuffer(self._map, dtype, count=count, offset=at.slot * self._size + at.offset)
-        return array.reshape(shape).copy()
+        return array.reshape(shape)
 
     def free(self, slot: int) -> None:
         """The slot's frame is answered."""
@@ -90,7 +95,7 @@ class Slots:
     def close(self) -> None:
         """Let go of the memory; the lease itself ends with the stream."""
         if self._fd >= 0:
-            self._map.close()
+            self._map = None  # unmapped with the last plane that looks into it
             os.close(self._fd)
             self._fd = -1
 

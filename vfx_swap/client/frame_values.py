@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -76,6 +76,10 @@ class StreamedFrame:
     """Why it failed; all else is then empty."""
     sent: PlateFrame | None = None
     """What it was made from."""
+
+    def copied(self) -> StreamedFrame:
+        """The same, with planes of its own."""
+        return replace(self, planes={name: plane.copy() for name, plane in self.planes.items()})
 
     def write(self, output: Output) -> WriteReport:
         """Write the file that a local render would have written, to the last byte.

@@ -49,6 +49,7 @@ def process_frames(
     *,
     read: Callable[[int], PlateFrame],
     transport: Transport = "chunks",
+    views: bool = False,
     patience: Patience | None = None,
 ) -> AsyncGenerator[StreamedFrame]:
     """Swap frames.
@@ -59,6 +60,8 @@ def process_frames(
         frames: numbers of the frames wanted.
         read: gives a frame; called in a thread, one frame ahead, and again for a frame that must be sent again.
         transport: how pixels go and come back. By `path` the server reads the file that `read` names.
+        views: True leaves the planes of frames in slots where they lie, without a copy: they stand until the next frame
+            is asked for.
         patience: for streams that break and frames that find a full queue.
 
     Yields:
@@ -79,7 +82,7 @@ def process_frames(
             lease_id=lease_id,
         )
 
-    what = _What(stub.ProcessFrames, wire.frames.ProcessFramesRequest, session, settings.tracks)
+    what = _What(stub.ProcessFrames, wire.frames.ProcessFramesRequest, session, settings.tracks, views)
     return _streamed(what, stub, deque(frames), read, transport, patience or Patience())
 
 
@@ -139,6 +142,7 @@ class _What:
     request: Callable[..., Any]
     session: Callable[[str], Any]
     tracks: bytes
+    views: bool = False
 
 
 async def _streamed(
@@ -161,15 +165,19 @@ async def _streamed(
                 stack.callback(call.cancel) if hasattr(call, "cancel") else stack.push_async_callback(call.aclose)
                 async for frame, came_back in _answers(call, sender):
                     tries = 0
-                    if came_back:
-                        repeat = _is_passing(frame) and again[frame.number] < patience.tries
-                        if repeat and frame.error is not None:
-                            again[frame.number] += 1
-                            await patience.sleep(patience.wait_seconds(again[frame.number], frame.error))
-                        sender.answered(again=repeat)
-                        if repeat:
-                            continue
-                    yield frame
+                    if not came_back:
+                        yield frame
+                    elif frame.error is not None and _is_passing(frame) and again[frame.number] < patience.tries:
+                        again[frame.number] += 1
+                        await patience.sleep(patience.wait_seconds(again[frame.number], frame.error))
+                        sender.answered(again=True)
+                    elif what.views:
+                        yield frame
+                        sender.answered()
+                    else:
+                        own = frame if slots is None else frame.copied()
+                        sender.answered()
+                        yield own
             error: VfxSwapError = ServerUnreachableError("the server ended the stream before all frames were answered")
         except (grpc.aio.AioRpcError, VfxSwapError) as failed:
             error = failed if isinstance(failed, VfxSwapError) else _error_of(failed)

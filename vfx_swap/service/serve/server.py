@@ -30,6 +30,7 @@ from vfx_swap.service.calls import current_who
 from vfx_swap.service.door import Door
 from vfx_swap.service.listening import bind, server_options
 from vfx_swap.service.logs import logging_to
+from vfx_swap.service.malloc import keep_freed_memory
 from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.metrics_page import MetricsPage
 from vfx_swap.service.roots import Roots
@@ -178,6 +179,7 @@ def run(settings: ServerSettings, *, crew: Crew, ready: Callable[[tuple[Address,
     Raises:
         VfxSwapError: it could not be started.
     """
+    keep_freed_memory()
     with logging_to(settings=settings.log):
         asyncio.run(_serve(settings, crew, ready))
 
