@@ -12,70 +12,32 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.service.authority import Authority
-from tests.service.doorway import Doorway, doorway, error_of
+from tests.service.doorway import (
+    FRAMES,
+    LOAD,
+    SUBMIT,
+    TODAY,
+    UPLOAD,
+    WATCH,
+    Doorway,
+    bearer,
+    control,
+    error_of,
+    run,
+)
 from vfx_swap.errors import (
     BusyError,
-    ConsentExpiredError,
-    PathRefusedError,
     RoleError,
     UnauthenticatedError,
     VfxSwapError,
 )
-from vfx_swap.service.access_control import AccessControl
 from vfx_swap.service.access_file import add_token, remove_token
-from vfx_swap.service.calls import Credential, current_call, current_who
-from vfx_swap.service.settings import Tls
-from vfx_swap.service.tls import CertificateSource, server_credentials
-
-TODAY = date(2026, 11, 20)
-SUBMIT = "/vfx_swap.v1.ShotService/SubmitShot"
-WATCH = "/vfx_swap.v1.ShotService/WatchJob"
-LOAD = "/vfx_swap.v1.ModelService/LoadModel"
-FRAMES = "/vfx_swap.v1.FrameService/ProcessFrames"
-UPLOAD = "/vfx_swap.v1.IdentityService/CreateIdentity"
-LONG = 20.0
-"""Seconds after which a test that hangs fails."""
+from vfx_swap.service.calls import Credential
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "access.toml"
-
-
-def control(file: Path | None, today: date = TODAY) -> AccessControl:
-    return AccessControl(file, check_seconds=0.0, today=lambda: today)
-
-
-async def say_who(request: bytes, context: Any) -> bytes:
-    return current_who().name.encode() + b" " + request
-
-
-async def say_who_often(request: bytes, context: Any) -> AsyncIterator[bytes]:
-    for index in range(3):
-        yield f"{current_who().name} {index}".encode()
-
-
-async def echo(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-    async for one in requests:
-        yield current_who().name.encode() + b" " + one
-
-
-async def gather(requests: AsyncIterator[bytes], context: Any) -> bytes:
-    return current_who().name.encode() + b"".join([one async for one in requests])
-
-
-HANDLERS = {
-    SUBMIT: grpc.unary_unary_rpc_method_handler(say_who),
-    LOAD: grpc.unary_unary_rpc_method_handler(say_who),
-    WATCH: grpc.unary_stream_rpc_method_handler(say_who_often),
-    FRAMES: grpc.stream_stream_rpc_method_handler(echo),
-    UPLOAD: grpc.stream_unary_rpc_method_handler(gather),
-}
-
-
-def bearer(token: str) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {token}"),)
 
 
 async def call_all(channel: Any, metadata: Any) -> dict[str, list[bytes] | VfxSwapError]:
@@ -117,20 +79,6 @@ async def call_all(channel: Any, metadata: Any) -> dict[str, list[bytes] | VfxSw
             if failure.code().name != error.grpc_status:
                 pytest.fail(f"{method}: {failure.code()} and {error.grpc_status}")
     return found
-
-
-def run(
-    work: Callable[[Doorway, Any], Awaitable[Any]], access: AccessControl, handlers: Any = None, **given: Any
-) -> Any:
-    async def body() -> Any:
-        async with (
-            asyncio.timeout(LONG),
-            doorway(access, handlers or HANDLERS, **given) as served,
-            grpc.aio.insecure_channel(f"127.0.0.1:{served.port}") as channel,
-        ):
-            return await work(served, channel)
-
-    return asyncio.run(body())
 
 
 def refusals(served: Doorway) -> dict[str, float]:
@@ -234,7 +182,7 @@ def test_a_method_that_stands_in_no_table_is_refused_to_the_admin_too(file: Path
         await channel.unary_unary(method)(b"", metadata=bearer(token))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        run(work, control(file), {method: grpc.unary_unary_rpc_method_handler(say_who)})
+        run(work, control(file), {method: HANDLERS[SUBMIT]})
     assert isinstance(error_of(caught.value), RoleError)
 
 
@@ -311,177 +259,5 @@ def test_one_client_s_streams_are_counted_and_another_s_are_not_touched(file: Pa
     assert (answer, again) == (b"b 1", b"a 1")
 
 
-def test_errors_of_handlers_reach_the_client_whole_and_are_counted() -> None:
-    async def expired(request: bytes, context: Any) -> bytes:
-        raise ConsentExpiredError("the consent of 'lead' ended", where="lead.identity", mend="Ask again")
-
-    async def half(request: bytes, context: Any) -> AsyncIterator[bytes]:
-        yield b"one"
-        raise PathRefusedError("it lies outside")
-
-    async def broken(request: bytes, context: Any) -> bytes:
-        raise KeyError("oh")
-
-    handlers = {
-        SUBMIT: grpc.unary_unary_rpc_method_handler(expired),
-        WATCH: grpc.unary_stream_rpc_method_handler(half),
-        LOAD: grpc.unary_unary_rpc_method_handler(broken),
-    }
-
-    async def work(served: Doorway, channel: Any) -> Any:
-        with pytest.raises(grpc.aio.AioRpcError) as first:
-            await channel.unary_unary(SUBMIT)(b"")
-        stream = channel.unary_stream(WATCH)(b"")
-        assert await stream.read() == b"one"
-        with pytest.raises(grpc.aio.AioRpcError) as second:
-            await stream.read()
-        with pytest.raises(grpc.aio.AioRpcError) as third:
-            await channel.unary_unary(LOAD)(b"")
-        return first.value, second.value, third.value, served.metrics.page()[0].decode()
-
-    first, second, third, page = run(work, control(None), handlers)
-    assert str(error_of(first)) == "lead.identity: the consent of 'lead' ended. Ask again"
-    assert isinstance(error_of(second), PathRefusedError)
-    assert (third.code(), "KeyError" in third.details()) == (grpc.StatusCode.INTERNAL, True)
-    assert 'vfx_swap_consent_denials_total{reason="ConsentExpired"} 1.0' in page
-    assert 'vfx_swap_refusals_total{reason="PathRefused"} 1.0' in page
-    assert f'vfx_swap_calls_total{{method="{SUBMIT}",status="PERMISSION_DENIED"}} 1.0' in page
-
-
-def test_calls_do_not_see_each_other_s_names(file: Path) -> None:
-    tokens = {name: add_token(file, name=name, roles=["render"], today=TODAY) for name in ("a", "b", "c")}
-
-    async def slow(request: bytes, context: Any) -> bytes:
-        await asyncio.sleep(0.001)
-        return f"{current_who().name} {await asyncio.to_thread(lambda: current_who().name)}".encode()
-
-    async def work(served: Doorway, channel: Any) -> list[tuple[str, bytes]]:
-        async def ask(name: str) -> tuple[str, bytes]:
-            return name, bytes(await channel.unary_unary(SUBMIT)(b"", metadata=bearer(tokens[name])))
-
-        return list(await asyncio.gather(*(ask(name) for name in "abcabcabc")))
-
-    found = run(work, control(file), {SUBMIT: grpc.unary_unary_rpc_method_handler(slow)})
-    assert found == [(name, f"{name} {name}".encode()) for name in "abcabcabc"]
-
-
-def test_request_ids_are_the_client_s_where_good_and_come_back() -> None:
-    async def identify(request: bytes, context: Any) -> bytes:
-        call = current_call()
-        assert call is not None
-        return call.id.encode()
-
-    async def work(served: Doorway, channel: Any) -> list[tuple[str, str]]:
-        found = []
-        for given in ("job-17.a_b", "x" * 65, 'a"b', " "):
-            call = channel.unary_unary(SUBMIT)(b"", metadata=(("x-request-id", given),))
-            found.append(((await call).decode(), dict(await call.trailing_metadata())["x-request-id"]))
-        return found
-
-    found = run(work, control(None), {SUBMIT: grpc.unary_unary_rpc_method_handler(identify)})
-    assert found[0] == ("job-17.a_b", "job-17.a_b")
-    assert all(inside == outside and len(inside) == 32 and inside.isalnum() for inside, outside in found[1:])
-
-
-def test_a_client_that_goes_away_ends_its_handler() -> None:
-    ended: list[str] = []
-
-    async def forever(request: bytes, context: Any) -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 1000
-                await asyncio.sleep(0.001)
-        finally:
-            ended.append(current_who().name)
-
-    async def work(served: Doorway, channel: Any) -> None:
-        stream = channel.unary_stream(WATCH)(b"")
-        await stream.read()
-        stream.cancel()
-        while not ended:  # noqa: ASYNC110  bounded by the timeout around
-            await asyncio.sleep(0.001)
-
-    run(work, control(None), {WATCH: grpc.unary_stream_rpc_method_handler(forever)})
-    assert ended == ["local"]
-
-
 def test_a_credential_does_not_print_its_token() -> None:
     assert "secret" not in repr(Credential(("Bearer secret",), ()))
-
-
-def tls_of(folder: Path, authority: Authority, *, mutual: bool) -> Tls:
-    certificate, key = authority.server(folder)
-    client_ca = str(authority.write(folder / "clients.pem")) if mutual else None
-    return Tls(certificate=str(certificate), key=str(key), client_ca=client_ca)
-
-
-def over_tls(access: AccessControl, tls: Tls, clients: list[Any], metadata: Any = ()) -> list[Any]:
-    """What SubmitShot answers to clients with these credentials, or the code it fails with."""
-
-    async def body() -> list[Any]:
-        found: list[Any] = []
-        credentials = server_credentials(CertificateSource(tls))
-        async with asyncio.timeout(LONG), doorway(access, HANDLERS, credentials=credentials) as served:
-            for client in clients:
-                where = f"localhost:{served.port}"
-                channel = grpc.aio.insecure_channel(where) if client is None else grpc.aio.secure_channel(where, client)
-                async with channel:
-                    try:
-                        found.append(await channel.unary_unary(SUBMIT)(b"x", metadata=metadata, timeout=LONG))
-                    except grpc.aio.AioRpcError as failure:
-                        known = "grpc-status-details-bin" in dict(failure.trailing_metadata() or ())
-                        found.append(error_of(failure) if known else failure.code().name)
-        return found
-
-    return asyncio.run(body())
-
-
-def test_tls_with_a_token(file: Path, tmp_path: Path) -> None:
-    authority, stranger = Authority(), Authority()
-    token = add_token(file, name="comp", roles=["render"], today=TODAY)
-    good = grpc.ssl_channel_credentials(authority.certificate)
-    wrong = grpc.ssl_channel_credentials(stranger.certificate)
-    found = over_tls(control(file), tls_of(tmp_path, authority, mutual=False), [good, wrong, None], bearer(token))
-    assert found == [b"comp x", "UNAVAILABLE", "UNAVAILABLE"]
-
-
-def test_mutual_tls_knows_clients_by_their_certificates(file: Path, tmp_path: Path) -> None:
-    authority, stranger = Authority(), Authority()
-    file.write_text(
-        'schema = "vfx_swap/access.1"\n'
-        '[[certificate]]\nname = "ws-01.studio"\nroles = ["render"]\n'
-        '[[certificate]]\nname = "just a name"\nroles = ["watch"]\n'
-        '[[certificate]]\nname = "old.studio"\nroles = ["render"]\nexpires = 2026-11-19\n'
-    )
-
-    def shows(signed_by: Authority, *names: str) -> Any:
-        certificate, key = signed_by.client(*names)
-        return grpc.ssl_channel_credentials(authority.certificate, key, certificate)
-
-    found = over_tls(
-        control(file),
-        tls_of(tmp_path, authority, mutual=True),
-        [
-            shows(authority, "anything", "ws-01.studio"),
-            shows(authority, "just a name"),
-            shows(authority, "nobody", "ws-02.studio"),
-            shows(authority, "old", "old.studio"),
-            shows(stranger, "anything", "ws-01.studio"),
-            grpc.ssl_channel_credentials(authority.certificate),
-        ],
-    )
-    assert found[0] == b"ws-01.studio x"
-    assert isinstance(found[1], RoleError)
-    assert isinstance(found[2], UnauthenticatedError)
-    assert "'ws-02.studio', 'nobody'" in found[2].what
-    assert "expired on 2026-11-19" in found[3].what
-    assert found[4:] == ["UNAVAILABLE", "UNAVAILABLE"]
-
-
-def test_a_wrong_token_is_not_mended_by_a_good_certificate(file: Path, tmp_path: Path) -> None:
-    authority = Authority()
-    file.write_text('schema = "vfx_swap/access.1"\n[[certificate]]\nname = "ws-01"\nroles = ["render"]\n')
-    certificate, key = authority.client("ws-01")
-    shown = grpc.ssl_channel_credentials(authority.certificate, key, certificate)
-    (found,) = over_tls(control(file), tls_of(tmp_path, authority, mutual=True), [shown], bearer("vfxs_wrong"))
-    assert isinstance(found, UnauthenticatedError)
