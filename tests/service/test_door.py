@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.service.doorway import (
     FRAMES,
+    HANDLERS,
     LOAD,
     SUBMIT,
     TODAY,
