@@ -29,6 +29,8 @@ from vfx_swap.pipeline import prepare, shot
 quick = tools(swap_frame=slow_swap({seconds}))
 shot.render_shot = functools.partial(shot.render_shot, tools=quick)
 prepare.prepare_shot = functools.partial(prepare.prepare_shot, tools=quick)
+from vfx_swap.farm import warm
+warm.WarmRenderer = functools.partial(warm.WarmRenderer, quick)
 {more}
 sys.exit(run(sys.argv[1:]))
 """

@@ -53,7 +53,7 @@ def test_what_is_no_error_of_ours_is_the_worker_s_own(kind: str) -> None:
 
 
 def test_progress_comes_back() -> None:
-    event = ProgressEvent("render", "frame", 3, 24, 1003, "", {"faces": 1, "confidence": 0.5})
+    event = ProgressEvent("render", "frame", 3, 24, 1003, "", {"faces": 1, "confidence": 0.5}, {"swap": 0.25})
     assert progress_from(json.loads(json.dumps(progress_fields(event)))) == event
     bare = ProgressEvent("analyse", "note", message="looking again")
     assert progress_from(progress_fields(bare)) == bare

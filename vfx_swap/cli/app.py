@@ -21,10 +21,12 @@ from vfx_swap.cli.render import render
 from vfx_swap.cli.serve import serve
 from vfx_swap.cli.session import STOPPED_EXIT, report_error
 from vfx_swap.cli.simswap import simswap
+from vfx_swap.cli.submit import submit
 from vfx_swap.cli.swap import swap
 from vfx_swap.cli.token import token_app
 from vfx_swap.cli.track import track
 from vfx_swap.cli.train import train_app
+from vfx_swap.cli.worker import worker_app
 from vfx_swap.errors import UsageError
 
 __all__ = ["app", "main", "run"]
@@ -47,6 +49,8 @@ app.command("serve")(serve)
 app.add_typer(token_app, name="token")
 app.add_typer(jobs_app, name="jobs")
 app.command("agent")(agent)
+app.command("submit")(submit)
+app.add_typer(worker_app, name="worker")
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")
 app.command("doctor")(doctor)

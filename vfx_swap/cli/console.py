@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from vfx_swap.farm.lines import progress_fields
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -164,13 +166,8 @@ class _Watcher:
             self._show(event, rate, left)
 
     def _tell_program(self, event: ProgressEvent, rate: float | None, left: float | None) -> None:
-        fields: dict[str, object] = {"stage": event.stage, "done": event.done, "total": event.total}
-        if event.frame is not None:
-            fields["frame"] = event.frame
-        if event.message:
-            fields["message"] = event.message
-        if event.metrics:
-            fields["metrics"] = dict(event.metrics)
+        fields = progress_fields(event)
+        fields.pop("event")
         if rate is not None and left is not None:
             fields |= {"frames_per_second": round(rate, 3), "seconds_left": round(left, 1)}
         self._console.event(event.what, **fields)

@@ -10,6 +10,7 @@ from vfx_swap.cli.session import stop_requests
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
+    from vfx_swap.farm.request import ChunkReport
     from vfx_swap.pipeline.shot import ShotReport
     from vfx_swap.settings import Shot
 
@@ -44,7 +45,7 @@ def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, over
     tell_report(console, report)
 
 
-def tell_report(console: Console, report: ShotReport) -> None:
+def tell_report(console: Console, report: ShotReport | ChunkReport) -> None:
     """Tell what was done."""
     console.event(
         "done",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, VfxSwapError
 from vfx_swap.farm.chunks import ChunkEvent, ChunkRunner, FarmJob
@@ -66,9 +66,7 @@ class _Tally:
             if one.what == "frame" and not one.metrics.get("faces"):
                 self.absent.add(one.frame)
             done = len(self.state)
-            self.progress(
-                ProgressEvent("render", one.what, done, self.total, one.frame, one.message, metrics=one.metrics)
-            )
+            self.progress(replace(one, done=done, total=self.total))
 
     def _warn(self, text: str, *, stage: Stage = "render", frame: int | None = None) -> None:
         if text not in self.said:

@@ -74,6 +74,8 @@ def progress_fields(event: ProgressEvent) -> dict[str, object]:
         fields["message"] = event.message
     if event.metrics:
         fields["metrics"] = dict(event.metrics)
+    if event.seconds:
+        fields["seconds"] = dict(event.seconds)
     return fields
 
 
@@ -92,4 +94,5 @@ def progress_from(line: Line) -> ProgressEvent | None:
         frame=frame if isinstance(frame, int) else None,
         message=str(line.get("message", "")),
         metrics=dict(line.get("metrics") or {}),
+        seconds=dict(line.get("seconds") or {}),
     )

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from vfx_swap import __version__
 from vfx_swap.farm.lines import Line
-from vfx_swap.farm.warm import ChunkRequest, WarmRenderer
+from vfx_swap.farm.request import ChunkRequest
+from vfx_swap.farm.warm import WarmRenderer
 from vfx_swap.pipeline.shot import RENDER_REVISION
 
 __all__ = ["ChunkActor"]

@@ -26,7 +26,8 @@ from vfx_swap.farm.chunks import Chunk, ChunkEvent, FarmJob
 from vfx_swap.farm.lines import Line
 from vfx_swap.farm.pool import run_in_slots
 from vfx_swap.farm.ray_actor import ChunkActor
-from vfx_swap.farm.warm import ChunkRequest, WarmRenderer
+from vfx_swap.farm.request import ChunkRequest
+from vfx_swap.farm.warm import WarmRenderer
 from vfx_swap.pipeline.progress import Cancelled, never_cancelled
 from vfx_swap.pipeline.shot import RENDER_REVISION
 

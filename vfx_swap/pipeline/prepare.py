@@ -22,7 +22,7 @@ from vfx_swap.pipeline.shot_plate import open_shot_plate
 from vfx_swap.pipeline.shot_tracks import ModelsOnDemand, cast_shot
 from vfx_swap.settings import Shot
 
-__all__ = ["Prepared", "frames_for_chunks", "output_folder", "prepare_shot"]
+__all__ = ["Prepared", "check_cast", "frames_for_chunks", "output_folder", "prepare_shot"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ def prepare_shot(
         OutputError: the tracks cannot be written.
         CancelledError: stopped.
     """
-    for pack in dict.fromkeys(cast.identity for cast in shot.cast):
-        check_consent(load_identity(pack), today=today, shot_name=shot.name, pack=pack)
+    check_cast(shot, today=today)
     path = output_folder(shot) / f"{shot.name}.tracks.json"
     tracks = track_plate(
         shot.plate,
@@ -72,6 +71,17 @@ def prepare_shot(
     with ModelsOnDemand(tools.load_models) as models:
         owners = cast_shot(shot, tracks, config=tools.load_config(), models=models, progress=progress)
     return Prepared(tracks=path, frames=tracks.frames, cast=tuple(owners))
+
+
+def check_cast(shot: Shot, *, today: date) -> None:
+    """Refuse a shot that casts an identity which does not consent to it.
+
+    Raises:
+        RefusedError: consent is missing, expired, or of another scope.
+        InputError: a pack cannot be read.
+    """
+    for pack in dict.fromkeys(cast.identity for cast in shot.cast):
+        check_consent(load_identity(pack), today=today, shot_name=shot.name, pack=pack)
 
 
 def output_folder(shot: Shot) -> Path:

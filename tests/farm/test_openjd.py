@@ -1,0 +1,165 @@
+"""A shot as a job bundle: accepted, cut up and run by the real Open Job Description tools."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import clean_environment
+from tests.farm.fakes import quick_program, shot_file
+from tests.farm.required import needs
+from tests.pipeline.shot_fakes import ALL, digests_of, make_shot, render, rows_of
+from vfx_swap.cli.app import run
+from vfx_swap.errors import UsageError
+from vfx_swap.farm.openjd import Submission, asset_references, int_range, job_template, parameter_values, write_bundle
+
+OPENJD = Path(sys.executable).parent / "openjd"
+SPARSE = (-3, -2, 1, *range(1001, 1011), 1020)
+
+
+def submission(folder: Path, **more: Any) -> Submission:
+    return Submission(shot_file=shot_file(folder), shot=make_shot(folder), **{"frames": ALL, **more})
+
+
+def openjd(*arguments: object) -> subprocess.CompletedProcess[str]:
+    needs("openjd", "openjd")
+    return subprocess.run(
+        [OPENJD, *(str(one) for one in arguments)],
+        env=clean_environment(), capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
+def program_file(folder: Path) -> Path:
+    """A `vfx-swap` with quick stand-ins, as one executable."""
+    python, _, code = quick_program()
+    path = folder / "vfx-swap-quick"
+    path.write_text(f"#!{python}\n{code}")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.openjd
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_the_checker_accepts_the_template(tmp_path: Path, gpus: int) -> None:
+    template = write_bundle(tmp_path / "job", submission(tmp_path, frames=SPARSE, device="cuda", gpus=gpus))
+    done = openjd("check", template)
+    assert done.returncode == 0, done.stdout
+    assert "passes validation" in done.stdout
+
+
+@pytest.mark.openjd
+def test_frames_are_cut_into_the_chunks_that_were_asked_for(tmp_path: Path) -> None:
+    needs("openjd", "openjd")
+    from openjd.model import StepParameterSpaceIterator, create_job, decode_job_template, preprocess_job_parameters
+
+    job = submission(tmp_path, frames=SPARSE, chunk=4, device="cuda", gpus=2, gpu_memory_mib=16384)
+    template = decode_job_template(template=job_template(job), supported_extensions=["TASK_CHUNKING"])
+    values = {one["name"]: one["value"] for one in parameter_values(job)["parameterValues"]}
+    given = preprocess_job_parameters(
+        job_template=template, job_parameter_values=values, job_template_dir=tmp_path, current_working_dir=tmp_path
+    )
+    made = create_job(job_template=template, job_parameter_values=given)
+    assert made.name == "sh010 vfx-swap"
+    tracks, frames = made.steps
+    assert (tracks.name, tracks.parameterSpace, tracks.hostRequirements) == ("Tracks", None, None)
+    assert [one.dependsOn for one in frames.dependencies] == ["Tracks"]
+    assert {one.name: int(one.min) for one in frames.hostRequirements.amounts} == {
+        "amount.worker.gpu": 2,
+        "amount.worker.gpu.memory": 16384,
+    }
+    chunks = [str(task["Frame"].value) for task in StepParameterSpaceIterator(space=frames.parameterSpace)]
+    assert chunks == ["-3--2", "1-1", "1001-1004", "1005-1007", "1008-1010", "1020-1020"]
+
+
+@pytest.mark.openjd
+@pytest.mark.slow
+def test_the_runner_renders_the_shot_with_one_warm_worker_to_the_bits_of_one_run(tmp_path: Path) -> None:
+    render(make_shot(tmp_path / "whole"))
+    job = submission(tmp_path / "farm", chunk=2, program=str(program_file(tmp_path)))
+    template = write_bundle(tmp_path / "job", job)
+    shot = parameter_values(job)["parameterValues"][0]["value"]
+    done = openjd("run", template, "--step", "Render", "--run-dependencies", "-p", f"ShotFile={shot}")
+    assert done.returncode == 0, done.stdout
+    said = [line.partition("\t")[2] for line in done.stdout.splitlines()]
+    assert sum(line.startswith("openjd_progress: ") for line in said) == 6
+    assert sum("2 frames rendered" in line for line in said) == 3
+    assert not any("rendering here" in line for line in said)  # every task found the worker
+    assert any(line == "stopped" for line in said)  # and the session ended it
+    assert digests_of(tmp_path / "farm" / "out") == digests_of(tmp_path / "whole" / "out")
+    assert sorted(rows_of(tmp_path / "farm" / "out")) == list(ALL)
+
+
+@pytest.mark.openjd
+@pytest.mark.slow
+def test_a_refusal_fails_the_job_before_a_chunk_begins(tmp_path: Path) -> None:
+    job = submission(tmp_path, program=str(program_file(tmp_path)))
+    template = write_bundle(tmp_path / "job", job)
+    (tmp_path / "who.identity").write_bytes(b"spoilt")
+    done = openjd("run", template, "--step", "Render", "--run-dependencies", "-p", f"ShotFile={job.shot_file}")
+    assert done.returncode == 1
+    assert "cast[0].identity" in done.stdout
+    assert "--frames" not in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_job_reads_and_writes_is_named(tmp_path: Path) -> None:
+    job = submission(tmp_path)
+    cast = job.shot.cast[0].model_copy(update={"position": None, "performer": "/refs/double.jpg"})
+    light = job.shot.lighting.model_copy(update={"environment": "/hdri/set.exr"})
+    job = replace(job, shot=job.shot.model_copy(update={"cast": (cast,), "lighting": light}))
+    assert asset_references(job)["assetReferences"] == {
+        "inputs": {
+            "filenames": sorted(
+                ["/hdri/set.exr", "/refs/double.jpg", str(tmp_path / "sh010.toml"), str(tmp_path / "who.identity")]
+            ),
+            "directories": [str(tmp_path / "plates")],
+        },
+        "outputs": {"directories": [str(tmp_path / "out")]},
+        "referencedPaths": [],
+    }
+    movie = replace(job, shot=job.shot.model_copy(update={"plate": "/plates/bg.mov"}))
+    assert "/plates/bg.mov" in asset_references(movie)["assetReferences"]["inputs"]["filenames"]
+    assert asset_references(movie)["assetReferences"]["inputs"]["directories"] == []
+
+
+def test_ranges_are_the_specification_s() -> None:
+    assert int_range(SPARSE) == "-3--2,1,1001-1010,1020"
+
+
+@pytest.mark.parametrize("wrong", [{"device": "cuda:1"}, {"gpu_memory_mib": 8}])
+def test_what_no_farm_can_give_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        submission(tmp_path, **wrong)
+
+
+def test_the_command_writes_a_bundle_that_asks_for_a_gpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--openjd", str(tmp_path / "job"), "--device", "cuda", "--chunk", "4", "--frames", "2-6", "--json"]
+    assert run(["submit", str(shot_file(tmp_path)), *arguments]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "done", "written": [str(tmp_path / "job" / "template.json")], "frames": 5, "tasks": 2
+    }  # fmt: skip
+    template = json.loads((tmp_path / "job" / "template.json").read_text())
+    assert template["steps"][1]["hostRequirements"] == {"amounts": [{"name": "amount.worker.gpu", "min": 1}]}
+    values = {one["name"]: one.get("default") for one in template["parameterDefinitions"]}
+    assert values == {
+        "ShotFile": None, "Frames": "2-6", "ChunkSize": 4, "Device": "cuda", "Program": "vfx-swap"
+    }  # fmt: skip
+
+
+def test_without_a_farm_nothing_is_written_and_without_consent_neither(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.pipeline.shot_fakes import make_identity
+
+    path = str(shot_file(tmp_path))
+    assert run(["submit", path]) == 2
+    assert "--openjd DIR or --opencue FILE" in capsys.readouterr().err
+    make_identity(tmp_path / "who.identity", with_consent=False)
+    assert run(["submit", path, "--openjd", str(tmp_path / "job")]) == 3
+    assert not (tmp_path / "job").exists()

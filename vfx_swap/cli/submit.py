@@ -1,0 +1,78 @@
+"""`vfx-swap submit`: a shot as a job for a farm that has a scheduler of its own."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vfx_swap.cli.rendering import local_today
+from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running
+from vfx_swap.errors import UsageError
+
+__all__ = ["submit"]
+
+
+def submit(
+    *,
+    shot: Annotated[Path, typer.Argument(metavar="SHOT.toml", help="The shot file.")],
+    openjd: Annotated[
+        Path | None, typer.Option("--openjd", metavar="DIR", help="Write an Open Job Description job bundle.")
+    ] = None,
+    opencue: Annotated[
+        Path | None, typer.Option("--opencue", metavar="FILE", help="Write an OpenCue job specification.")
+    ] = None,
+    frames: Annotated[str | None, typer.Option(metavar="RANGE", help="Only these of the shot's frames.")] = None,
+    chunk: Annotated[int, typer.Option(metavar="N", min=1, help="Frames a task.")] = 10,
+    gpus: Annotated[int | None, typer.Option(metavar="N", min=0, help="GPUs that a machine must have.")] = None,
+    gpu_memory: Annotated[
+        int | None, typer.Option(metavar="MIB", min=1, help="Memory that a GPU must have, in MiB.")
+    ] = None,
+    program: Annotated[
+        str, typer.Option(metavar="PATH", help="The vfx-swap command on the farm's machines.")
+    ] = "vfx-swap",
+    show: Annotated[str, typer.Option(metavar="NAME", help="With --opencue: the show to book on.")] = "testing",
+    device: DeviceOption = "cpu",
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write a farm job: tracks once, then frames in chunks. Nothing is sent anywhere.
+
+    Shot file, plate and consent are checked now, and consent again on the farm, in every task.
+    """
+    with running(json=json, debug=debug) as console:
+        from vfx_swap.colour.ocio import load_config
+        from vfx_swap.farm.opencue import write_specification
+        from vfx_swap.farm.openjd import Submission, write_bundle
+        from vfx_swap.io.ranges import parse_frames
+        from vfx_swap.pipeline.prepare import check_cast, frames_for_chunks
+        from vfx_swap.pipeline.validate import open_shot
+
+        if openjd is None and opencue is None:
+            raise UsageError("for which farm?", mend="Give --openjd DIR or --opencue FILE")
+        config = load_config()
+        settings = open_shot(shot, config=config)
+        check_cast(settings, today=local_today())
+        wanted = None if frames is None else parse_frames(frames)
+        job = Submission(
+            shot_file=shot.absolute(),
+            shot=settings,
+            frames=frames_for_chunks(settings, config=config, wanted=wanted),
+            chunk=chunk,
+            device=device,
+            gpus=int(device == "cuda") if gpus is None else gpus,
+            gpu_memory_mib=gpu_memory,
+            program=program,
+        )
+        written = []
+        if opencue is not None:
+            write_specification(opencue, job, show=show, user=getpass.getuser())
+            written.append(opencue)
+        if openjd is not None:
+            written.append(write_bundle(openjd, job))
+        tasks = -(-len(job.frames) // chunk)
+        console.event("done", written=[str(path) for path in written], frames=len(job.frames), tasks=tasks)
+        for path in written:
+            console.say(f"{len(job.frames)} frames in at least {tasks} tasks of {chunk}: {path}")
