@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig
@@ -21,10 +21,11 @@ from vfx_swap.settings import Cast, Shot
 from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.load import ENGINES
 from vfx_swap.settings.shot import DEFAULT_ENGINE
-from vfx_swap.types import Identity, Track
+from vfx_swap.types import Frame, Identity, Track
 
 __all__ = [
     "Engine",
+    "Fitting",
     "engine_ids",
     "face_at_rest",
     "face_mesh",
@@ -34,6 +35,22 @@ __all__ = [
 
 MESH_CARD = "mediapipe-facemesh"
 """The card whose model file holds the canonical face mesh."""
+
+
+class Fitting(Protocol):
+    """How a swapper is fitted to a track, in steps: the same frames give what `Engine.fit` gives."""
+
+    def frames(self, track: Track, numbers: Collection[int]) -> tuple[int, ...]:
+        """The frames that are measured, of those that there are."""
+        ...
+
+    def measure(self, swapper: Any, track: Track, frame: Frame) -> int:
+        """What one of them says. A whole frame, in scene-linear light."""
+        ...
+
+    def settle(self, swapper: Any, track: Track, measured: Sequence[int]) -> tuple[Swapper[Any], str]:
+        """The fitted swapper, and what was chosen, for digests."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +68,8 @@ class Engine:
     """Raises IdentityError for an identity that it cannot put on anybody; None: any will do."""
     fit: Callable[[Any, Track, ShotPlate], tuple[Swapper[Any], str]] | None = None
     """Swapper, track, plate -> the swapper fitted to that track, and what was chosen, for digests; None: as it is."""
+    fitting: Fitting | None = None
+    """`fit` in steps, for frames that come one by one; None where `fit` is, or where it needs the whole plate."""
 
 
 def engine_ids() -> tuple[str, ...]:
@@ -149,6 +168,7 @@ def _network(shot: Shot, *, config: ColourConfig, kernels: Kernels, load: LoadMo
         kernels=kernels,
         check=network.check,
         fit=network.fit,
+        fitting=network,
     )
 
 

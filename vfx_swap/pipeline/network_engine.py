@@ -8,7 +8,7 @@ the same bits in whatever range it is rendered.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from vfx_swap.models.weights import model_folders
 from vfx_swap.pipeline.association import detection_from
 from vfx_swap.pipeline.shot_plate import ShotPlate
 from vfx_swap.settings import Cast, Shot
-from vfx_swap.types import Embedding, Identity, Track
+from vfx_swap.types import Embedding, Frame, Identity, Track
 
 __all__ = ["NO_PARSER", "NetworkEngine", "embed_reference", "open_network"]
 
@@ -83,11 +83,36 @@ class NetworkEngine:
         self.swapper_for(self.shot.cast[0]).check(identity)
 
     def fit(self, swapper: Any, track: Track, plate: ShotPlate) -> tuple[NetworkSwapper, str]:
-        """The swapper with one template and one exposure for a track, and what was chosen, for digests."""
+        """The swapper with one template and one exposure for a track, and what was chosen, for digests.
+
+        A frame that cannot be read says nothing.
+        """
+        found = []
+        for number in self.frames(track, plate.shot_frames):
+            try:
+                frame = plate.read(number)
+            except InputError:
+                continue
+            found.append(self.measure(swapper, track, frame))
+        return self.settle(swapper, track, found)
+
+    def frames(self, track: Track, numbers: Collection[int]) -> tuple[int, ...]:
+        """The frames of a track that its exposure is measured on: some, evenly spread."""
+        return tuple(_spread(sorted(set(track.faces) & set(numbers)), MEASURED))
+
+    def measure(self, swapper: Any, track: Track, frame: Frame) -> int:
+        """Stops that bring the track's face in a frame to mid tones."""
+        fitted: NetworkSwapper = swapper.fitted(template=_template(self.opened, track), exposure_stops=0)
+        to_lin709 = self.config.matrix(source=frame.colour_space, destination=LINEAR_REC709)
+        warp = fitted.warp_for(track.faces[frame.number])
+        crop = cut_crop(frame.rgb, data_window=frame.data_window, warp=warp, colour_space=frame.colour_space)
+        return fitted.stops(crop, to_lin709=to_lin709)
+
+    def settle(self, swapper: Any, track: Track, measured: Sequence[int]) -> tuple[NetworkSwapper, str]:
+        """The swapper with the track's template and the median of what was measured."""
         template = _template(self.opened, track)
-        fitted: NetworkSwapper = swapper.fitted(template=template, exposure_stops=0)
-        stops = _stops(fitted, track, plate)
-        return fitted.fitted(template=template, exposure_stops=stops), f"{template.name} {stops}"
+        stops = sorted(measured)[len(measured) // 2] if measured else 0
+        return swapper.fitted(template=template, exposure_stops=stops), f"{template.name} {stops}"
 
 
 def open_network(
@@ -192,22 +217,6 @@ def _template(opened: OpenedSwapper, track: Track) -> Template:
     chosen = track_template(points, size=opened.size)
     fractions = tuple((float(x) / 112.0, float(y) / 112.0) for x, y in POSES[chosen])
     return Template(f"simswap_pose_{chosen + 1}", fractions)
-
-
-def _stops(swapper: NetworkSwapper, track: Track, plate: ShotPlate) -> int:
-    """The median over some frames of the track, evenly spread; a frame that cannot be read says nothing."""
-    linear = plate.config.scene_linear_for(plate.colour_space)
-    to_lin709 = plate.config.matrix(source=linear, destination=LINEAR_REC709)
-    found = []
-    for number in _spread(sorted(set(track.faces) & set(plate.shot_frames)), MEASURED):
-        try:
-            frame = plate.read(number)
-        except InputError:
-            continue
-        warp = swapper.warp_for(track.faces[number])
-        crop = cut_crop(frame.rgb, data_window=frame.data_window, warp=warp, colour_space=frame.colour_space)
-        found.append(swapper.stops(crop, to_lin709=to_lin709))
-    return sorted(found)[len(found) // 2] if found else 0
 
 
 def _spread(numbers: Sequence[int], count: int) -> list[int]:

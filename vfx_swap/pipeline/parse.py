@@ -12,22 +12,23 @@ from contextlib import ExitStack
 from typing import Literal, TypeAlias
 
 from vfx_swap import __version__
+from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.errors import UnsupportedImageError
-from vfx_swap.io.outputs import Output, open_output
+from vfx_swap.io.outputs import open_output
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.plates import MissingPolicy
 from vfx_swap.pipeline.progress import Cancelled, Progress, never_cancelled, no_progress
 from vfx_swap.pipeline.regions import Parsing, open_parsing
 from vfx_swap.pipeline.render_frames import remove_stale
 from vfx_swap.pipeline.render_log import RenderLog
-from vfx_swap.pipeline.render_plan import RenderPlan
+from vfx_swap.pipeline.render_plan import RenderPlan, SwapPlan
 from vfx_swap.pipeline.shot import ShotReport, Told, Tools, run_plan
 from vfx_swap.pipeline.shot_plate import ShotPlate, open_shot_plate
 from vfx_swap.pipeline.shot_tracks import ModelsOnDemand, shot_tracks
 from vfx_swap.settings import Cast, Shot
 from vfx_swap.settings.shot import Write
 
-__all__ = ["RegionLayer", "parse_plate"]
+__all__ = ["RegionLayer", "parse_plan", "parse_plate"]
 
 RegionLayer: TypeAlias = Literal["regions", "cryptomatte"]
 
@@ -46,7 +47,7 @@ def parse_plate(
     device: str = "cpu",
     progress: Progress = no_progress,
     cancelled: Cancelled = never_cancelled,
-    tools: Tools = Tools(),  # noqa: B008 - frozen
+    tools: Tools = Tools(),
 ) -> ShotReport:
     """Write the regions of every face of a plate.
 
@@ -120,29 +121,49 @@ def _written(
             analyse_with=tools.analyse,
         )
         parsing = open_parsing(engine, tracks=tracks.tracks, device=device)
-        plan = _plan(opened, output, name, layers, parsing, tools=tools, overwrite=overwrite)
+        swaps = parse_plan(
+            name=name,
+            plate=opened.plate.pattern.text,
+            out=output.pattern.text,
+            layers=layers,
+            parsing=parsing,
+            config=opened.config,
+            colour_space=opened.colour_space,
+            tools=tools,
+        )
+        plan = RenderPlan(**vars(swaps), plate=opened.plate, output=output, frames=opened.frames, overwrite=overwrite)
         return run_plan(plan, log, path, told, cancelled)
 
 
-def _plan(
-    plate: ShotPlate,
-    output: Output,
+def parse_plan(
+    *,
     name: str,
+    plate: str,
+    out: str,
     layers: Sequence[RegionLayer],
     parsing: Parsing,
-    *,
-    tools: Tools,
-    overwrite: bool,
-) -> RenderPlan:
-    return RenderPlan(
-        shot=_shot(plate.plate.pattern.text, output.pattern.text, name, layers),
-        plate=plate.plate,
-        output=output,
-        frames=plate.frames,
-        config=plate.config,
-        colour_space=plate.colour_space,
+    config: ColourConfig,
+    colour_space: str,
+    tools: Tools = Tools(),
+) -> SwapPlan:
+    """What frames are parsed by: a plan of swaps in which nobody goes in.
+
+    Args:
+        name: of the shot.
+        plate: as settings have it.
+        out: as settings have it.
+        layers: `regions`, `cryptomatte` or both.
+        parsing: what finds the regions, and whose.
+        config: OCIO config.
+        colour_space: of the frames' values.
+        tools: what to work with.
+    """
+    return SwapPlan(
+        shot=_shot(plate, out, name, layers),
+        config=config,
+        colour_space=colour_space,
         cast=(),
-        base_digest=_base_digest(plate, layers, parsing.decides),
+        base_digest=_base_digest(config, colour_space, layers, parsing.decides),
         header={
             "schema": "vfx_swap/header.1",
             "version": __version__,
@@ -151,7 +172,6 @@ def _plan(
             "identities": [],
         },
         swap_frame=tools.swap_frame,
-        overwrite=overwrite,
         parsing=parsing,
     )
 
@@ -162,16 +182,16 @@ def _shot(plate: str, out: str, name: str, layers: Sequence[RegionLayer]) -> Sho
     return Shot(name=name[:128], plate=plate, output=out, cast=(nobody,), write=Write(layers=tuple(layers)))
 
 
-def _base_digest(plate: ShotPlate, layers: Sequence[RegionLayer], decides: list[object]) -> str:
+def _base_digest(config: ColourConfig, colour_space: str, layers: Sequence[RegionLayer], decides: list[object]) -> str:
     """Digest of all but plate and faces."""
-    linear = plate.config.scene_linear_for(plate.colour_space)
+    linear = config.scene_linear_for(colour_space)
     seen = [
         "parse",
         __version__,
         sorted(layers),
         decides,
-        plate.colour_space,
-        plate.config.digest,
-        plate.config.conversion_digest(source=plate.colour_space, destination=linear),
+        colour_space,
+        config.digest,
+        config.conversion_digest(source=colour_space, destination=linear),
     ]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

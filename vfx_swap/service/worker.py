@@ -53,6 +53,15 @@ class Work:
     seconds: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "infer": 0.0, "encode": 0.0})
     """What it took, for the answer's stats."""
 
+    def stop_if_cancelled(self) -> None:
+        """Asked between frames.
+
+        Raises:
+            CancelledError: who asked for it wants it no more.
+        """
+        if self.cancelled():
+            raise CancelledError("stopped between frames")
+
 
 class Handlers(Protocol):
     """What a worker can do. Made by `service.handlers.open_handlers`; tests bring quick ones."""

@@ -18,7 +18,7 @@ from vfx_swap.service.link import Message
 from vfx_swap.service.worker import Work
 from vfx_swap.settings import Shot, shot_from_values
 
-__all__ = ["Told", "analyse", "render", "shot_of"]
+__all__ = ["Told", "analyse", "render", "shot_of", "today_of"]
 
 _STEPS = {"read": "decode", "swap": "infer", "write": "encode"}
 
@@ -71,7 +71,7 @@ def analyse(held: Held, work: Work) -> Message:
     if "shot" in work.body:
         shot = shot_of(work.body["shot"])
         done = prepare_shot(
-            shot, today=_today(held, work.body), progress=told, cancelled=work.cancelled, tools=held.warm.tools
+            shot, today=today_of(held, work.body), progress=told, cancelled=work.cancelled, tools=held.warm.tools
         )
         tracks, frames = done.tracks, done.frames
     else:
@@ -101,7 +101,7 @@ def render(held: Held, work: Work) -> Message:
             frames=_frames(work.body),
             overwrite=bool(work.body.get("overwrite", False)),
             device=held.device,
-            today=_today(held, work.body),
+            today=today_of(held, work.body),
             progress=told,
             cancelled=work.cancelled,
             tools=held.warm.tools,
@@ -133,7 +133,7 @@ def _frames(body: Message) -> list[int] | None:
     return frames
 
 
-def _today(held: Held, body: Message) -> date:
+def today_of(held: Held, body: Message) -> date:
     """The day that consent is checked for: the worker's own, where the body names none.
 
     Raises:

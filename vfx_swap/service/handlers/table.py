@@ -11,8 +11,11 @@ from vfx_swap.errors import ProtocolError, VfxSwapError
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.warm import WarmTools
 from vfx_swap.service.handlers.device_memory import with_memory
+from vfx_swap.service.handlers.frames import close_frames, open_frames, reopen_frames, swap_frames
 from vfx_swap.service.handlers.held import Held
+from vfx_swap.service.handlers.identities import identity
 from vfx_swap.service.handlers.models import describe, load, unload
+from vfx_swap.service.handlers.parsing import parse
 from vfx_swap.service.handlers.shots import analyse, render
 from vfx_swap.service.link import Message
 from vfx_swap.service.worker import Work
@@ -22,7 +25,18 @@ __all__ = ["WorkerHandlers", "open_handlers"]
 
 Single: TypeAlias = Callable[[Held, Work], Message]
 SINGLE: Mapping[str, Single] = MappingProxyType(
-    {"analyse": analyse, "render": render, "load": load, "unload": unload, "describe": describe}
+    {
+        "analyse": analyse,
+        "close": close_frames,
+        "describe": describe,
+        "identity": identity,
+        "load": load,
+        "open": open_frames,
+        "parse": parse,
+        "render": render,
+        "swap": swap_frames,
+        "unload": unload,
+    }
 )
 """Kinds that are done one task at a time."""
 
@@ -59,6 +73,7 @@ class WorkerHandlers:
 
     def reopen(self, affinity: str, body: Message) -> None:
         """As `Handlers.reopen`."""
+        reopen_frames(self._held, affinity, body)
 
     def unload(self, model: str) -> None:
         """As `Handlers.unload`."""
