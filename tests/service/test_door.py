@@ -175,6 +175,25 @@ def test_health_is_open_and_nothing_else(file: Path) -> None:
     assert run(work, control(file)) == (serving, serving, grpc.StatusCode.UNIMPLEMENTED)
 
 
+def test_who_watches_health_does_not_use_up_the_calls_of_others(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vfx_swap.service.door.MOST_UNNAMED", 2)
+    token = add_token(file, name="comp", roles=["render"], today=TODAY)
+
+    async def work(served: Doorway, channel: Any) -> tuple[Any, bytes]:
+        stub = health_pb2_grpc.HealthStub(channel)
+        watching = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
+        for one in watching:
+            await one.read()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.Watch(health_pb2.HealthCheckRequest()).read()
+        await stub.Check(health_pb2.HealthCheckRequest())
+        return error_of(caught.value), bytes(await channel.unary_unary(SUBMIT)(b"x", metadata=bearer(token)))
+
+    error, answer = run(work, control(file))
+    assert isinstance(error, BusyError)
+    assert answer == b"comp x"
+
+
 def test_a_method_that_stands_in_no_table_is_refused_to_the_admin_too(file: Path) -> None:
     token = add_token(file, name="boss", roles=["admin"], today=TODAY)
     method = "/vfx_swap.v1.NewService/Forgotten"

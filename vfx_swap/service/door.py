@@ -39,6 +39,10 @@ _LOG = logging.getLogger(__name__)
 Behaviour: TypeAlias = Callable[[Any, Any], Any]  # Any: messages and gRPC's contexts, which have no annotations
 RECHECK_SECONDS = 5.0
 """How long a stream may outlive its token."""
+MOST_UNNAMED = 64
+"""Streams of health that may be open at once, of all who watch it."""
+_NOBODY = "(health)"
+"""Under which they are counted; no name of an access file begins so."""
 _STATUS_KEY = "grpc-status-details-bin"
 """Where clients look for a google.rpc.Status."""
 
@@ -136,19 +140,22 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
 
     @contextlib.asynccontextmanager
     async def _counted(self, call: Call, *, streams: bool) -> AsyncIterator[None]:
-        """Hold one of the client's streams; where nobody has a name there is nobody to count."""
-        if not streams or not call.named or call.who is None:
+        """Hold one of the client's streams; where nobody has a name there is nobody to count. Those who watch health
+        without a name share a count of their own: they must not use up the calls of others.
+        """
+        if not streams or (call.who is not None and not call.named):
             yield
             return
-        name = call.who.name
-        if self._streams[name] >= self._most:
-            what = f"{name!r} has {self._most} streams open, which is the most"
+        name, most = (_NOBODY, MOST_UNNAMED) if call.who is None else (call.who.name, self._most)
+        if self._streams[name] >= most:
+            what = f"{name!r} has {most} streams open, which is the most"
             raise BusyError(what, retry_seconds=5.0, mend="Close one, or raise limits.streams_per_client")
         self._streams[name] += 1
-        call.task = asyncio.current_task()
-        self._live.add(call)
-        if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self._ask_again())
+        if call.who is not None:
+            call.task = asyncio.current_task()
+            self._live.add(call)
+            if self._watch is None or self._watch.done():
+                self._watch = asyncio.create_task(self._ask_again())
         try:
             yield
         finally:
