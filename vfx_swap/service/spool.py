@@ -38,7 +38,7 @@ def spool_frame(pixels: np.ndarray, frame: SentFrame, path: Path, *, free_disk_b
     if free - pixels.nbytes < free_disk_bytes:
         what = f"{free} bytes are left of the server's disk, and {free_disk_bytes} are to stay"
         raise DiskFullError(what, where=f"frame {frame.number}", mend="Track the plate by its path, or in parts")
-    spec = oiio.ImageSpec(frame.window.width, frame.window.height, 3, pixels.dtype.name.replace("float16", "half"))
+    spec = oiio.ImageSpec(frame.window.width, frame.window.height, 3, "half" if pixels.dtype == np.float16 else "float")
     spec.x, spec.y = frame.window.x, frame.window.y
     spec.full_x, spec.full_y = frame.display.x, frame.display.y
     spec.full_width, spec.full_height = frame.display.width, frame.display.height
