@@ -58,6 +58,20 @@ def test_only_this_casting_is_swapped_and_everybody_is_reconstructed(crops: Crop
     assert alone == {0, 1, 2, 3}
 
 
+def test_a_trainer_keeps_to_the_casting_of_its_crops(crops: Crops) -> None:
+    trainer = _trainer(crops, augment=0.0)
+
+    def whose(look: Any) -> int:
+        off = np.abs(np.asarray(look).transpose(1, 2, 0) * 255.0 - crops.pictures).mean(axis=(1, 2, 3))
+        return int(crops.labels[int(off.argmin())])
+
+    for step in (1, 3, 5, 7):
+        performers, identities, same = trainer._rows(step, 0)
+        assert not same
+        pairs = {(whose(one), whose(other)) for one, other in zip(performers, identities, strict=True)}
+        assert pairs <= set(crops.casting)
+
+
 def test_of_fewer_people_the_casting_that_is_left_counts(crops: Crops, tmp_path: Path) -> None:
     some = read_crops(tmp_path / "crops", identities=["ben", "track2", "track1"])
     assert some.casting == ((2, 0), (1, 0))

@@ -133,6 +133,28 @@ def test_the_rate_rises_and_falls_to_nothing() -> None:
     assert rates[4] == 0.0
 
 
+def test_every_head_is_trained_and_at_the_rate_of_the_step(crops: Crops) -> None:
+    import torch
+
+    from vfx_swap.models.training.parser import ParserSettings, ParserTrainer
+
+    settings = ParserSettings(steps=4, width=4, batch=2, warm_up=1, decay=0.0)
+    trainer = ParserTrainer(settings, crops, device=torch.device("cpu"))
+
+    def heads() -> list[torch.Tensor]:
+        network = trainer.network
+        return [
+            one.conv_out.weight.detach().clone() for one in (network.conv_out, network.conv_out16, network.conv_out32)
+        ]
+
+    fresh = heads()
+    trainer.step(0)
+    begun = heads()
+    assert not any(torch.equal(one, other) for one, other in zip(fresh, begun, strict=True))
+    trainer.step(4)  # the rate has fallen to nothing
+    assert all(torch.equal(one, other) for one, other in zip(begun, heads(), strict=True))
+
+
 def test_a_resumed_run_gives_the_same_bits(crops: Crops, tmp_path: Path) -> None:
     import torch
 
