@@ -53,6 +53,15 @@ def test_a_token_is_found_and_what_is_near_it_is_not(file: Path) -> None:
         assert access.find_token(other) is None
 
 
+@pytest.mark.parametrize("at", [0, 31, 63])
+def test_a_hash_that_is_nearly_a_token_s_is_not_its(file: Path, at: int) -> None:
+    token = add_token(file, name="a", roles=["watch"], today=TODAY)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    near = digest[:at] + ("0" if digest[at] != "0" else "1") + digest[at + 1 :]
+    file.write_text(file.read_text().replace(digest, near))
+    assert load_access(file).find_token(token) is None
+
+
 def test_its_last_day_holds_and_the_next_does_not(file: Path) -> None:
     add_token(file, name="a", roles=["watch"], today=TODAY, expires=date(2026, 11, 30))
     (entry,) = load_access(file).token
