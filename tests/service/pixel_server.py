@@ -99,6 +99,10 @@ class TurningWorker:
             "warnings": ["upside down"],
         }
 
+    def close(self) -> None:
+        """Let go of mapped files."""
+        self.files.close()
+
     def _analyse(self, body: Mapping[str, Any], on_event: OnEvent) -> dict[str, Any]:
         Path(body["out"]).write_text('{"made": true}' + " " * (1 << 20), encoding="utf-8")
         return {"tracks": body["out"], "frames": [1]}
@@ -153,7 +157,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @contextlib.asynccontextmanager
 async def serving(
     folder: Path,
-    worker: TurningWorker | None = None,
+    worker: Any = None,
     *,
     admit: Any = dict,
     shared: bool = True,
@@ -162,8 +166,8 @@ async def serving(
     **limits: Any,
 ) -> AsyncIterator[PixelServer]:
     """A server on loopback, its door included."""
-    turning = worker or TurningWorker()
-    crew, memory, state = FakeCrew(turning), folder / "memory", folder / "state"
+    work = worker or TurningWorker()
+    crew, memory, state = FakeCrew(work), folder / "memory", folder / "state"
     memory.mkdir()
     settings = ServerSettings(
         state=str(state),
@@ -186,9 +190,9 @@ async def serving(
     options = (("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES))
     channel = grpc.aio.insecure_channel(address, options=options)
     try:
-        yield PixelServer(streams, crew, turning, Stubs.of_channel(channel), channel, memory, state / "streams")
+        yield PixelServer(streams, crew, work, Stubs.of_channel(channel), channel, memory, state / "streams")
     finally:
         await channel.close()
         await server.stop(None)
         await streams.stop()
-        turning.files.close()
+        work.close()

@@ -16,16 +16,24 @@ from vfx_swap.service.sent_frames import PIXEL_TYPES
 __all__ = ["Slots", "slot_bytes"]
 
 ROOM_PER_PIXEL = 32
-"""Bytes kept behind the pixels for what comes back: rgb, matte, four layers as floats, were all the plate a face."""
+"""Bytes behind the pixels for what comes back: rgb, matte and four layers as floats, were all of the plate a face."""
+CHANNELS = 64
+"""Of rgb, matte and every layer there is: what a small frame has room for."""
+ROOM = 256 << 20
+"""Bytes up to which there is room for all of them."""
 
 
 def slot_bytes(pixels: np.ndarray) -> int:
     """Bytes of a slot that a frame like this one fits into, and what comes back of it.
 
+    Planes are of the part of the plate that faces touch, so that the room is ample but for many layers of a face that
+    fills a plate of 4K and more; memory that is not written to is not used up.
+
     Args:
         pixels: (height, width, 3).
     """
-    return int(pixels.nbytes) + ALIGNMENT + ROOM_PER_PIXEL * int(pixels.shape[0]) * int(pixels.shape[1])
+    count = int(pixels.shape[0]) * int(pixels.shape[1])
+    return int(pixels.nbytes) + ALIGNMENT + min(4 * CHANNELS * count, max(ROOM, ROOM_PER_PIXEL * count))
 
 
 class Slots:

@@ -50,6 +50,7 @@ def process_frames(
     read: Callable[[int], PlateFrame],
     transport: Transport = "chunks",
     views: bool = False,
+    slot_size: int = 0,
     patience: Patience | None = None,
 ) -> AsyncGenerator[StreamedFrame]:
     """Swap frames.
@@ -62,6 +63,7 @@ def process_frames(
         transport: how pixels go and come back. By `path` the server reads the file that `read` names.
         views: True leaves the planes of frames in slots where they lie, without a copy: they stand until the next frame
             is asked for.
+        slot_size: bytes of a slot; 0: by the first frame, see `frame_slots.slot_bytes`.
         patience: for streams that break and frames that find a full queue.
 
     Yields:
@@ -82,7 +84,7 @@ def process_frames(
             lease_id=lease_id,
         )
 
-    what = _What(stub.ProcessFrames, wire.frames.ProcessFramesRequest, session, settings.tracks, views)
+    what = _What(stub.ProcessFrames, wire.frames.ProcessFramesRequest, session, settings.tracks, views, slot_size)
     return _streamed(what, stub, deque(frames), read, transport, patience or Patience())
 
 
@@ -143,6 +145,7 @@ class _What:
     session: Callable[[str], Any]
     tracks: bytes
     views: bool = False
+    slot_size: int = 0
 
 
 async def _streamed(
@@ -158,7 +161,10 @@ async def _streamed(
         sender: Sender | None = None
         try:
             async with AsyncExitStack() as stack:
-                slots = await _slots(leaser, todo, read, stack) if transport == "slots" else None
+                slots = None
+                if transport == "slots":
+                    size = what.slot_size or await asyncio.to_thread(_size, read, tuple(todo))
+                    slots = stack.enter_context(await leased(leaser, size=size, slots=SLOTS))
                 session = what.session("" if slots is None else slots.lease_id)
                 sender = Sender(what.request, session, what.tracks, todo, read, slots)
                 call = what.method(sender.messages())
@@ -200,12 +206,17 @@ def _error_of(failed: Any) -> VfxSwapError:
     return error_of_call(failed)
 
 
-async def _slots(leaser: Any, todo: deque[int], read: Callable[[int], PlateFrame], stack: AsyncExitStack) -> Slots:
-    """A lease for frames as large as the first."""
-    pixels = (await asyncio.to_thread(read, todo[0])).pixels
-    if pixels is None or leaser is None:
-        raise UsageError("frames by path have no pixels for slots", mend="Use transport path")
-    return stack.enter_context(await leased(leaser, size=slot_bytes(pixels), slots=SLOTS))
+def _size(read: Callable[[int], PlateFrame], numbers: Iterable[int]) -> int:
+    """Bytes of a slot for frames as large as the first that can be read."""
+    for number in numbers:
+        try:
+            pixels = read(number).pixels
+        except VfxSwapError:
+            continue
+        if pixels is None:
+            raise UsageError("frames by path have no pixels for slots", mend="Use transport path")
+        return slot_bytes(pixels)
+    return 1  # every frame will say why
 
 
 def _is_passing(frame: StreamedFrame) -> bool:

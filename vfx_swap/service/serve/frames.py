@@ -34,7 +34,7 @@ from vfx_swap.settings.shot import DEFAULT_ENGINE
 
 __all__ = ["Admit", "FrameServicer"]
 
-NO_PLATE = "/streamed/plate.####.exr"
+NO_PLATE, NO_OUTPUT = "/streamed/plate.####.exr", "/streamed/swap.####.exr"
 """What stands in a session's shot where a plate and an output must: workers look at neither."""
 
 
@@ -189,7 +189,7 @@ class FrameServicer(wire.frames_grpc.FrameServiceServicer):
             output=output,
             places=self._places,
         )
-        return {**shot, "plate": NO_PLATE, "output": shot.get("output") or NO_PLATE}, work
+        return {**shot, "plate": NO_PLATE, "output": shot.get("output") or NO_OUTPUT}, work
 
     async def _close(self, stream: FrameStream, work: _Swapping, *, opening: bool) -> None:
         await stream.close()
