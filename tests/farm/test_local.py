@@ -13,6 +13,7 @@ import pytest
 from tests.farm.fakes import job_of, quick_program, shot_file
 from tests.pipeline.shot_fakes import ALL, digests_of, leftovers, make_shot, render, rows_of
 from vfx_swap.errors import CancelledError, FramesFailedError, TracksError, UsageError, WorkerDiedError
+from vfx_swap.farm import local
 from vfx_swap.farm.chunks import Chunk, ChunkEvent, ChunkOptions, FarmJob, chunk_size, split
 from vfx_swap.farm.conduct import run_farm
 from vfx_swap.farm.local import LocalProcesses, chunk_arguments, shared_threads
@@ -200,3 +201,21 @@ def test_half_a_line_of_a_killed_process_is_passed_over(tmp_path: Path) -> None:
     code = f'print({json.dumps(json.dumps({"event": "done"}))}); print(\'{{"event": "fra\')'
     runner = LocalProcesses(workers=1, program=(sys.executable, "-c", code))
     assert [event.what for event in runner.run(FarmJob(Path("x"), split((1,), 1)))].count("finished") == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "given"),
+    [
+        ("cpu", 2, ["cpu", "cpu", "cpu"]),
+        ("cuda:1", 2, ["cuda:1"] * 3),
+        ("cuda", 2, ["cuda:0", "cuda:1", "cuda:0"]),
+        ("auto", 2, ["cuda:0", "cuda:1", "cuda:0"]),
+        ("auto", 0, ["auto"] * 3),
+        ("cuda", 0, ["cuda"] * 3),
+    ],
+)
+def test_workers_are_spread_over_the_gpus(
+    device: str, gpus: int, given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_gpus", lambda: gpus)
+    assert local._devices(device, 3) == given

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,9 +37,9 @@ def openjd(*arguments: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def program_file(folder: Path) -> Path:
+def program_file(folder: Path, *, seconds: float = 0.0) -> Path:
     """A `vfx-swap` with quick stand-ins, as one executable."""
-    python, _, code = quick_program()
+    python, _, code = quick_program(seconds=seconds)
     path = folder / "vfx-swap-quick"
     path.write_text(f"#!{python}\n{code}")
     path.chmod(0o755)
@@ -106,6 +108,37 @@ def test_a_refusal_fails_the_job_before_a_chunk_begins(tmp_path: Path) -> None:
     assert "cast[0].identity" in done.stdout
     assert "--frames" not in done.stdout
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.openjd
+@pytest.mark.slow
+def test_a_cancelled_task_finishes_its_frame_and_the_next_job_goes_on(tmp_path: Path) -> None:
+    needs("openjd", "openjd")
+    job = submission(tmp_path, chunk=6, program=str(program_file(tmp_path, seconds=0.7)))
+    template = write_bundle(tmp_path / "job", job)
+    out = tmp_path / "out"
+    command = [
+        str(OPENJD),
+        "run",
+        str(template),
+        "--step",
+        "Render",
+        "--run-dependencies",
+        "-p",
+        f"ShotFile={job.shot_file}",
+    ]
+    process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, text=True)
+    while process.poll() is None and not (out / "swap.0002.exr").exists():
+        threading.Event().wait(0.02)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "frames already written are kept" in said
+    assert "stopped\n" in said  # the worker, when the session ended
+    written = digests_of(out)
+    assert 2 <= len(written) < 6
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    assert render(make_shot(tmp_path)).skipped == tuple(range(1, len(written) + 1))
 
 
 def test_what_the_job_reads_and_writes_is_named(tmp_path: Path) -> None:
