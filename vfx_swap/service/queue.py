@@ -222,9 +222,9 @@ class TaskQueue:
         return Assignment(worker, tuple(one.task for one in batch))
 
     def _fits(self, task: Task, worker: int) -> bool:
-        if not fits_device(task.device, self._devices[worker], worker):
-            return False
-        return not task.affinity or self._pins.get(task.affinity, worker) == worker
+        pin = self._pins.get(task.affinity) if task.affinity else None
+        # Where a session is decides: a device named by a later task of it could never be had.
+        return fits_device(task.device, self._devices[worker], worker) if pin is None else pin == worker
 
     def _is_next(self, task: Task) -> bool:
         """Whether everything of its affinity that came before has gone."""
