@@ -179,6 +179,8 @@ def test_it_serves_until_it_is_asked_to_stop(folder: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 0, err
+    assert (folder / "state").stat().st_mode & 0o777 == 0o700
+    assert run(["serve", "--check", "--state", "state", "--device", "cpu"]) == 0, "what it made is in order"
     assert events(out)[-1] == {"event": "done"}
     log = [line["message"] for line in events(err)]
     assert "every user of this machine may do everything: there is no access file" in log

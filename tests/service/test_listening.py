@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import stat
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from vfx_swap.errors import CannotRunError
 from vfx_swap.service.addresses import Address
 from vfx_swap.service.listening import bind, server_options
+from vfx_swap.service.private_folder import is_private, make_private
 from vfx_swap.service.settings import Limits, ServerSettings
 
 
@@ -105,6 +107,26 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, mode: int) ->
     (tmp_path / "run").chmod(mode)
     with pytest.raises(CannotRunError, match="mode 0700"):
         serving(settings(f"unix:{tmp_path}/run/s"), lambda bound: check(bound[0]))
+
+
+def test_private_folders(tmp_path: Path) -> None:
+    before = os.umask(0o777)
+    try:
+        make_private(tmp_path / "a")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    make_private(tmp_path / "a")
+    make_private(tmp_path / "deep/er/b")
+    assert is_private(tmp_path / "deep/er/b")
+    (tmp_path / "a").chmod(0o710)
+    with pytest.raises(CannotRunError, match="mode 0700"):
+        make_private(tmp_path / "a")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotRunError):
+        make_private(tmp_path / "file")
+    with pytest.raises(CannotRunError, match="cannot make"):
+        make_private(tmp_path / "file/below")
 
 
 def test_a_file_in_the_socket_s_place_stays(tmp_path: Path) -> None:

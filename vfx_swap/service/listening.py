@@ -12,6 +12,7 @@ from typing import Any
 
 from vfx_swap.errors import CannotRunError
 from vfx_swap.service.addresses import Address
+from vfx_swap.service.private_folder import make_private
 from vfx_swap.service.settings import ServerSettings
 
 __all__ = ["bind", "server_options"]
@@ -73,7 +74,7 @@ def bind(server: Any, *, settings: ServerSettings, credentials: Any = None) -> t
 
 
 def _bind_unix(server: Any, address: Address, path: Path) -> Address:
-    _require_private(path.parent, address)
+    make_private(path.parent, where=address)
     if _answers(path):
         # gRPC would unlink the socket of a server that runs and take its place.
         raise CannotRunError("another server listens there", where=address, mend="Stop it, or choose another path")
@@ -85,18 +86,6 @@ def _bind_unix(server: Any, address: Address, path: Path) -> Address:
     except (RuntimeError, OSError) as error:
         raise _cannot_bind(address) from error
     return address
-
-
-def _require_private(folder: Path, address: Address) -> None:
-    """A folder of our own with mode 0700; made where it is missing."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state = folder.stat()
-    except OSError as error:
-        raise CannotRunError(f"cannot make {str(folder)!r}: {error.strerror}", where=address) from error
-    if state.st_uid != os.geteuid() or state.st_mode & 0o077:
-        what = f"the folder {str(folder)!r} must belong to the server's user alone (mode 0700)"
-        raise CannotRunError(what, where=address, mend="Give the socket a folder of its own")
 
 
 def _answers(path: Path) -> bool:

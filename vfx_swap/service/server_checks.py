@@ -12,6 +12,7 @@ from pathlib import Path
 from vfx_swap.errors import InputError, Problem, SettingsError, UsageError
 from vfx_swap.service.access_file import load_access
 from vfx_swap.service.addresses import Address
+from vfx_swap.service.private_folder import is_private
 from vfx_swap.service.settings import ServerSettings
 from vfx_swap.service.tls import read_certificates
 
@@ -100,7 +101,7 @@ def _socket_folder(key: str, folder: Path) -> Iterator[Problem]:
         return
     if not stat.S_ISDIR(state.st_mode):
         yield Problem(key, f"{str(folder)!r} is not a folder", "Choose another folder")
-    elif state.st_uid != os.geteuid() or state.st_mode & 0o077:
+    elif not is_private(folder):
         what = f"the folder {str(folder)!r} must belong to the server's user alone (mode 0700)"
         yield Problem(key, what, "Give the socket a folder of its own; one that is missing is made")
 
@@ -133,7 +134,7 @@ def _state(folder: Path) -> Iterator[Problem]:
         yield Problem("state", f"{str(near)!r} is not a folder", "Choose another")
     elif not os.access(near, os.W_OK | os.X_OK):
         yield Problem("state", f"the folder {str(near)!r} cannot be written to", "Choose another, or mend its owner")
-    elif near == folder and (state.st_uid != os.geteuid() or state.st_mode & 0o077):
+    elif near == folder and not is_private(folder):
         what = f"{str(folder)!r} must belong to the server's user alone: jobs and identities stand there"
         yield Problem("state", what, f"chmod 700 {folder}")
 

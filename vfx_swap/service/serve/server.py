@@ -33,6 +33,7 @@ from vfx_swap.service.logs import logging_to
 from vfx_swap.service.malloc import keep_freed_memory
 from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.metrics_page import MetricsPage
+from vfx_swap.service.private_folder import make_private
 from vfx_swap.service.roots import Roots
 from vfx_swap.service.serve.core import ADD, Core, local_today, open_core
 from vfx_swap.service.settings import ServerSettings
@@ -91,6 +92,7 @@ class Server:
             OutputError: the state folder cannot be used.
         """
         settings = self.settings
+        make_private(Path(settings.state))
         self.metrics.version(__version__)
         access = AccessControl(None if settings.access is None else Path(settings.access))
         certificates = None if settings.tls is None else CertificateSource(settings.tls)
