@@ -189,6 +189,12 @@ def test_a_folder_that_is_a_link_is_followed_once(roots: Roots, show: Path) -> N
     assert roots.readable_pattern(f"{show}/plates/latest/bg.####.exr") == f"{show}/plates/v001/bg.####.exr"
 
 
+def test_a_refused_pattern_is_told_as_it_was_sent(roots: Roots) -> None:
+    with pytest.raises(PathRefusedError, match="outside") as caught:
+        roots.readable_pattern("/elsewhere/bg.####.exr")
+    assert caught.value.where == "/elsewhere/bg.####.exr"
+
+
 def shot(show: Path) -> dict[str, object]:
     return {
         "name": "sh010",

@@ -33,6 +33,7 @@ from vfx_swap.service.job_records import EventRecord, JobRecord, JobRequest
 from vfx_swap.service.jobs_store import JobStore
 from vfx_swap.service.status import error_from_status, error_to_status
 from vfx_swap.service.work import Crew, Running, Task
+from vfx_swap.settings.shot import DEFAULT_ENGINE
 
 __all__ = ["JobLimits", "JobRunner"]
 
@@ -266,7 +267,7 @@ class JobRunner:
             body=body,
             client=record.owner,
             priority=record.request.priority,
-            model=str(record.request.shot.get("engine", "")),
+            model=str(record.request.shot.get("engine") or DEFAULT_ENGINE),
         )
         running = await self._submit(task, happened.put_nowait)
         keeping = asyncio.create_task(self._keep_events(record.id, happened))

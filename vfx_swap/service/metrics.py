@@ -111,14 +111,15 @@ class Metrics:
         """
         stats = answer.get("stats", {})
         device = str(stats.get("device", ""))
+        name = kind if kind == "analyse" else model or kind  # faces are found alike for every engine
         for stage in get_args(Stage):
             seconds = stats.get(f"{stage}_seconds")
-            if seconds is not None:
-                self.stage(stage, model=model or kind, device=device, seconds=float(seconds))
+            if seconds:  # not measured, or none of it
+                self.stage(stage, model=name, device=device, seconds=float(seconds))
         if kind not in {"render", "swap", "parse"}:
             return
         if "batch_size" in stats:
-            self._batches.labels(model or kind, device).observe(int(stats["batch_size"]))
+            self._batches.labels(name, device).observe(int(stats["batch_size"]))
         frames = answer.get("frames", ())
         failed = len(answer.get("failures", ())) + sum("error" in frame for frame in frames)
         done = len(answer.get("rendered", ())) + len(frames) - sum("error" in frame for frame in frames)

@@ -156,7 +156,10 @@ class Roots:
             return str(take(path))
         name = os.path.basename(path)
         # The folder is followed by way of a file in it, so that a folder which must be made is treated alike.
-        folder = take(os.path.join(os.path.dirname(path), ".vfx-swap-frame")).parent
+        try:
+            folder = take(os.path.join(os.path.dirname(path), ".vfx-swap-frame")).parent
+        except PathRefusedError as error:
+            raise PathRefusedError(error.what, where=_shown(text), mend=error.mend) from error
         for entry in _links(folder):
             if entry.startswith(pattern.prefix) and entry.endswith(pattern.suffix):
                 take(str(folder / entry))
