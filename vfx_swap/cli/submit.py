@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vfx_swap.cli.rendering import local_today
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running
 from vfx_swap.errors import UsageError
+
+if TYPE_CHECKING:
+    from vfx_swap.settings import Shot
 
 __all__ = ["submit"]
 
@@ -43,23 +46,16 @@ def submit(
     Shot file, plate and consent are checked now, and consent again on the farm, in every task.
     """
     with running(json=json, debug=debug) as console:
-        from vfx_swap.colour.ocio import load_config
         from vfx_swap.farm.opencue import write_specification
         from vfx_swap.farm.openjd import Submission, write_bundle
-        from vfx_swap.io.ranges import parse_frames
-        from vfx_swap.pipeline.prepare import check_cast, frames_for_chunks
-        from vfx_swap.pipeline.validate import open_shot
 
         if openjd is None and opencue is None:
             raise UsageError("for which farm?", mend="Give --openjd DIR or --opencue FILE")
-        config = load_config()
-        settings = open_shot(shot, config=config)
-        check_cast(settings, today=local_today())
-        wanted = None if frames is None else parse_frames(frames)
+        settings, numbers = _checked(shot, frames)
         job = Submission(
             shot_file=shot.absolute(),
             shot=settings,
-            frames=frames_for_chunks(settings, config=config, wanted=wanted),
+            frames=numbers,
             chunk=chunk,
             device=device,
             gpus=int(device == "cuda") if gpus is None else gpus,
@@ -72,7 +68,21 @@ def submit(
             written.append(opencue)
         if openjd is not None:
             written.append(write_bundle(openjd, job))
-        tasks = -(-len(job.frames) // chunk)
-        console.event("done", written=[str(path) for path in written], frames=len(job.frames), tasks=tasks)
+        tasks = -(-len(numbers) // chunk)
+        console.event("done", written=[str(path) for path in written], frames=len(numbers), tasks=tasks)
         for path in written:
-            console.say(f"{len(job.frames)} frames in at least {tasks} tasks of {chunk}: {path}")
+            console.say(f"{len(numbers)} frames in at least {tasks} tasks of {chunk}: {path}")
+
+
+def _checked(path: Path, frames: str | None) -> tuple[Shot, tuple[int, ...]]:
+    """The shot, fit and allowed, and the frames to render."""
+    from vfx_swap.colour.ocio import load_config
+    from vfx_swap.io.ranges import parse_frames
+    from vfx_swap.pipeline.prepare import check_cast, frames_for_chunks
+    from vfx_swap.pipeline.validate import open_shot
+
+    config = load_config()
+    shot = open_shot(path, config=config)
+    check_cast(shot, today=local_today())
+    wanted = None if frames is None else parse_frames(frames)
+    return shot, frames_for_chunks(shot, config=config, wanted=wanted)
