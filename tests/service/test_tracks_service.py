@@ -12,10 +12,16 @@ import grpc
 import numpy as np
 import pytest
 
+from tests.pipeline.shot_fakes import tools, write_plate
 from tests.service.pixel_server import PixelServer, TurningWorker, frame_pixels, memory_files, serving, until
+from tests.service.real_handlers import RealHandlers
+from vfx_swap.client import tracks as client
+from vfx_swap.client.frame_values import plate_frame
 from vfx_swap.client.retry import error_of_call
-from vfx_swap.errors import DiskFullError, LimitError, PathRefusedError, ProtocolError, UnreadableImageError
+from vfx_swap.errors import DiskFullError, InputError, LimitError, PathRefusedError, ProtocolError, UnreadableImageError
+from vfx_swap.io.plates import open_plate
 from vfx_swap.io.read import read_picture
+from vfx_swap.pipeline.shot import track_plate
 from vfx_swap.pipeline.tracks_file import Tracks, load_tracks, save_tracks
 from vfx_swap.service import wire
 from vfx_swap.service.codec import Chunk, checksum
@@ -168,5 +174,39 @@ def test_a_full_disk_is_said_before_it_is_full(tmp_path: Path) -> None:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await tracked(server, [opening(frame_count=1), *frame(7)])
             assert isinstance(error_of_call(caught.value), DiskFullError)
+
+    run(test)
+
+
+def test_tracks_of_frames_that_are_sent_are_those_of_the_plate(tmp_path: Path) -> None:
+    plate = open_plate(write_plate(tmp_path / "plate", (3, 4, 5)))
+    made = track_plate(str(plate.pattern.text), out=tmp_path / "local.json", colour_space="ACEScg", tools=tools())
+    told: list[tuple[int, int, str]] = []
+
+    async def test() -> None:
+        async with serving(tmp_path, RealHandlers(tools())) as server:
+            sent = await client.track_frames(
+                server.stubs.track,
+                plate.frames,
+                read=lambda number: plate_frame(number, plate.read(number)),
+                colour_space="ACEScg",
+                plate_digest=made.plate_digest,
+                progress=lambda *step: told.append(step),
+            )
+            read = await client.track_plate(server.stubs.track, str(plate.pattern.text), colour_space="ACEScg")
+            local = (tmp_path / "local.json").read_bytes()
+            assert read == local
+            assert [line for line in sent.splitlines() if b'"plate"' not in line] == [
+                line for line in local.splitlines() if b'"plate"' not in line
+            ]
+            assert told[:3] == [(1, 3, "received"), (2, 3, "received"), (3, 3, "received")]
+
+            def broken(number: int) -> Any:
+                raise InputError("cannot be read", where=f"frame {number}")
+
+            with pytest.raises(InputError, match="cannot be read"):
+                await client.track_frames(server.stubs.track, (1, 2), read=broken, colour_space="ACEScg")
+            with pytest.raises(PathRefusedError):
+                await client.track_plate(server.stubs.track, "/etc/plate.####.exr")
 
     run(test)

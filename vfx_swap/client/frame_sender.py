@@ -17,7 +17,7 @@ from vfx_swap.service import wire
 from vfx_swap.service.codec import Chunk, checksum
 from vfx_swap.service.sent_frames import PIXEL_TYPES, window_message
 
-__all__ = ["CHUNK_BYTES", "Sender", "UnderWay", "frame_messages"]
+__all__ = ["CHUNK_BYTES", "Sender", "UnderWay", "checked_frame", "frame_messages"]
 
 CHUNK_BYTES = 1 << 20
 """Of pixels in one message, and of a tracks file."""
@@ -68,7 +68,7 @@ def frame_messages(
     yield request(end=wire.pixels.FrameEnd(frame=frame.number, crc32c=crc))
 
 
-def _checked(frame: PlateFrame) -> PlateFrame:
+def checked_frame(frame: PlateFrame) -> PlateFrame:
     """The frame.
 
     Raises:
@@ -181,7 +181,7 @@ class Sender:
 
     def _read(self, number: int) -> PlateFrame | StreamedFrame:
         try:
-            return _checked(self.read(number))
+            return checked_frame(self.read(number))
         except VfxSwapError as error:
             return StreamedFrame(number, error=error)
 
