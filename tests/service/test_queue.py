@@ -257,6 +257,22 @@ def test_a_batch_waits_a_few_milliseconds_and_only_where_more_may_come() -> None
     assert len(late.tasks) == 1
 
 
+def test_what_is_tried_again_goes_first_and_alone() -> None:
+    queue = TaskQueue(["cpu"])
+    first, second = task("a", batch_key="k", affinity="a"), task("a", batch_key="k", affinity="a")
+    queue.add(first, now=0.0)
+    queue.add(second, now=0.0)
+    given = queue.assign(free=[0], now=0.0)
+    assert given is not None
+    assert given.tasks == (first, second)
+    queue.add(task("a", batch_key="k"), now=0.0)
+    queue.release_worker(0)
+    for one in reversed(given.tasks):
+        queue.finished(one, worker=0, seconds=0.1)
+        queue.add(one, now=0.0, again=True)
+    assert [one.tasks for one in drain(queue)[:2]] == [(first,), (second,)]
+
+
 def test_deadlines_are_found() -> None:
     queue = TaskQueue(["cpu"])
     late, soon, never = task(deadline=5.0), task(deadline=9.0), task()

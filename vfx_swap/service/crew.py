@@ -321,13 +321,14 @@ class LocalCrew:
             if taken is not None:
                 taken.happened(dict(_object(message["event"])))
         elif kind == "done":
+            # Before who asked is told: whoever loaded a model looks where it is then.
+            self._shelves.report(slot.index, _sizes(message["holds"]))
             taken = slot.tasks.get(str(message["id"]))
             if taken is not None:
                 self._done(slot, taken, message)
         elif kind == "free":
-            holds = {str(one): int(size) for one, size in _object(message["holds"]).items()}
             slot.idle = True
-            surplus = self._shelves.report(slot.index, holds)
+            surplus = self._shelves.report(slot.index, _sizes(message["holds"]))
             if surplus:
                 slot.idle = False
                 self._send(slot, {"type": "work", "tasks": [], "unload": list(surplus), "reopen": []})
@@ -372,6 +373,10 @@ class LocalCrew:
         if isinstance(learnt, dict) and task.affinity in self._sessions:
             body = self._sessions[task.affinity]
             body["keep"] = {**body.get("keep", {}), **learnt}
+
+
+def _sizes(holds: object) -> dict[str, int]:
+    return {str(one): int(size) for one, size in _object(holds).items()}
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ what it was writing is never half there (`io.atomic`).
     front -> worker   {type: "work", tasks: [{id, kind, body}], unload: [engine], reopen: [{affinity, body}]}
                       {type: "cancel", id}    {type: "stop"}
     worker -> front   {type: "ready", ...}    {type: "beat", ...}    {type: "event", id, event}
-                      {type: "done", id, answer | error, stats}      {type: "free", holds: {engine: bytes}}
+                      {type: "done", id, answer | error, stats, holds: {engine: bytes}}    {type: "free", holds}
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class _Worker:
         share = (time.perf_counter() - start) / max(1, len(works))
         for work, answer in zip(works, answers, strict=True):
             stats = {f"{name}_seconds": round(value, 6) for name, value in work.seconds.items()}
-            done: Message = {"type": "done", "id": work.id}
+            done: Message = {"type": "done", "id": work.id, "holds": self._handlers.holds()}
             done["stats"] = {**stats, "seconds": round(share, 6), "batch_size": len(works), "device": self._device}
             key, said = ("error", error_to_json(answer)) if isinstance(answer, BaseException) else ("answer", answer)
             try:
