@@ -177,6 +177,21 @@ def test_roots_do_not_hold_what_guards_the_server(draft: Draft, folder: Path, ro
     assert "which clients must not reach" in found[0]
 
 
+def test_maps_that_would_map_twice_are_told(draft: Draft, folder: Path) -> None:
+    one = f'[[roots.map]]\nclient = "/Volumes/show"\nserver = "{folder}/show"\n'
+    assert draft(one).problems == ()
+    assert draft(one + f'[[roots.map]]\nclient = "{folder}"\nserver = "{folder}"\n').problems == (), "maps to itself"
+    found = said(draft(one + f'[[roots.map]]\nclient = "{folder}/show"\nserver = "{folder}/other"\n'))
+    assert len(found) == 1
+    assert "5: roots.map[0].server" in found[0]
+    assert "would be mapped twice" in found[0]
+    found = said(draft(one + one.replace("Volumes/show", "volumes/SHOW") + one))
+    assert [one.split(": ")[1] for one in found] == ["roots.map[2].client"], "case counts where it counts in paths"
+    twice = ["Z:\\show", "z:/Show/"]
+    found = said(draft("".join(f"[[roots.map]]\nclient = '{client}'\nserver = 'show'\n" for client in twice)))
+    assert [one.split(": ")[1] for one in found] == ["roots.map[1].client"]
+
+
 def test_an_access_file_s_problems_are_the_server_s(draft: Draft, folder: Path) -> None:
     assert "no such access file" in draft('access = "access.toml"\n').problems[0].what
     (folder / "access.toml").write_text('schema = "vfx_swap/access.1"\n[[token]]\nname = "a b"\nroles = ["king"]\n')

@@ -28,7 +28,7 @@ __all__ = ["Roots"]
 
 _WINDOWS = re.compile(r"[A-Za-z]:([\\/]|$)|\\\\|//[^/]")
 """A drive or a share: no path of this machine."""
-_OWN_IDENTITY = re.compile(r"identities/[A-Za-z0-9._-]+")
+_OWN_IDENTITY = re.compile(r"identities/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 """An identity that the server keeps: a name, no path."""
 
 
@@ -147,7 +147,7 @@ class Roots:
                 yield str(Path(output).parent / f"{name}.{ending}")
 
     def _pattern(self, text: str, take: Callable[[str], Path]) -> str:
-        path = self._mapped(text)
+        path = self.mapped(text)
         try:
             pattern = FramePattern.parse(path)
         except UsageError as error:
@@ -166,7 +166,7 @@ class Roots:
         return str(folder / name)
 
     def _within(self, path: str, roots: Sequence[str], does: str) -> Path:
-        here = self._mapped(path)
+        here = self.mapped(path)
         try:
             real = os.path.realpath(here)
         except (OSError, ValueError) as error:
@@ -179,8 +179,8 @@ class Roots:
         what = f"it lies outside the folders this server {does}"
         raise PathRefusedError(what, where=_shown(path), mend=f"Folders: {named}")
 
-    def _mapped(self, path: str) -> str:
-        """A client's path in this machine's words.
+    def mapped(self, path: str) -> str:
+        """A client's path in this machine's words; one that is in them already stays as it is.
 
         Raises:
             PathRefusedError: it is not absolute, or of another system and in no map.

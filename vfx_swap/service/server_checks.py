@@ -13,6 +13,7 @@ from vfx_swap.errors import InputError, Problem, SettingsError, UsageError
 from vfx_swap.service.access_file import load_access
 from vfx_swap.service.addresses import Address
 from vfx_swap.service.private_folder import is_private
+from vfx_swap.service.roots import Roots
 from vfx_swap.service.settings import ServerSettings
 from vfx_swap.service.tls import read_certificates
 
@@ -152,9 +153,16 @@ def _roots(settings: ServerSettings, notes: list[str]) -> Iterator[Problem]:
         notes.append("no paths are taken: there are no [roots]; frames that are sent are")
     seen: dict[str, int] = {}
     for index, one in enumerate(roots.map):
-        first = seen.setdefault(one.client.replace("\\", "/").rstrip("/").lower(), index)
+        windows = not one.client.startswith("/") or one.client.startswith("//")
+        spelt = one.client.replace("\\", "/").lower() if windows else one.client
+        first = seen.setdefault(spelt.rstrip("/"), index)
         if first != index:
             yield Problem(f"roots.map[{index}].client", f"stands already in roots.map[{first}]", "Keep one of them")
+        again = Roots(roots).mapped(one.server)
+        if os.path.normpath(again) != os.path.normpath(one.server):
+            # A job's paths are mapped when it is submitted and looked at again before every chunk.
+            what = f"{one.server!r} is mapped to {again!r} by another map: paths would be mapped twice"
+            yield Problem(f"roots.map[{index}].server", what, "Name the folder where it ends")
 
 
 def _secrets_in_roots(settings: ServerSettings) -> Iterator[Problem]:
