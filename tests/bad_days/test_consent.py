@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[str, dict[str, Any] | None]] = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_use_without_consent_is_exit_3_and_the_command_it_names_mends_it(
-    sitters: Sitters, clean: CleanShot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+    sitters: Sitters, clean: CleanShot, tmp_path: Path, wrong: str
 ) -> None:
     kind, changes = WRONG[wrong]
     good = load_identity(sitters.hopper)
@@ -56,7 +56,7 @@ def test_a_use_without_consent_is_exit_3_and_the_command_it_names_mends_it(
     assert words[-2:] == ["--out", str(pack)]
     if wrong not in ("none", "another use"):  # one command by options and one by a record is tried
         return
-    # The command as it stands, with the words in capitals filled in, where the photographs are.
+    # The command as it stands, with the words in capitals filled in.
     (tmp_path / "new.json").write_text(json.dumps(RECORD), encoding="utf-8")
     filled = {
         "WHO": "the estate",
@@ -64,7 +64,7 @@ def test_a_use_without_consent_is_exit_3_and_the_command_it_names_mends_it(
         "YYYY-MM-DD": "2999-12-31",
         "RECORD.json": str(tmp_path / "new.json"),
     }
-    monkeypatch.chdir(sitters.folder)
+    words = [word.replace("FOLDER/", f"{sitters.folder}/", 1) for word in words]
     assert vfx(*(filled.get(word, word) for word in words)).code == 0
     assert vfx(*swap).code == 0
     assert list(rendered(out.parent)) == ["swap.exr"]

@@ -70,7 +70,7 @@ def test_a_read_only_disk_is_refused_before_the_plate_is_read(
 ) -> None:
     resize(small_disk, "ro")
     outcome = swap(clean, sitters, small_disk)
-    assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["output"])
+    assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["--out"])
     assert "cannot be written to" in outcome.last["what"]
     assert len(outcome.events) == 1, "no frame was looked at"
     track = vfx("track", "--plate", clean.plate, "--out", small_disk / "t.json")

@@ -38,7 +38,7 @@ def test_a_spoilt_pack_is_named_before_the_plate_is_read(
     pack = tmp_path / "bad.identity"
     pack.write_bytes(spoil(sitters.hopper.read_bytes()))
     outcome = swap(clean, sitters, tmp_path / "out", pack)
-    assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["cast[0].identity"])
+    assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["--identity"])
     assert "identity build" in outcome.last["what"]
     assert not (tmp_path / "out").exists()
     shown = vfx("identity", "show", pack)

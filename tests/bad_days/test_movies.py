@@ -88,7 +88,7 @@ def test_movies_that_are_none_are_named_before_anything_is_made(sitters: Sitters
         (tmp_path / name).write_bytes(data)
         out = tmp_path / "out" / "swap.mov"
         outcome = vfx("swap", "--plate", tmp_path / name, "--out", out, "--identity", sitters.hopper)
-        assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["plate"])
+        assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["--plate"])
         assert says in outcome.last["what"]
         assert name in outcome.last["what"]
         assert "Errno" not in outcome.last["what"]

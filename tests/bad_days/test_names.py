@@ -59,7 +59,7 @@ def folder(clean: CleanShot, tmp_path: Path) -> Path:
         ("plate/plate.0001.exr", "link/plate.####.exr", "", "plate"),
         ("plate/plate.####.exr", "n" * 250 + ".####.exr", "", "name longer"),
         ("n" * 300 + ".####.exr", "out/swap.####.exr", "", "no frame of"),
-        ("plate/plate.####.exr", "plate", "", "not written"),
+        ("plate/plate.####.exr", "plate", "", "is a folder"),
         ("plate/plate.####.exr", "plate/plate.0001.exr/swap.####.exr", "", "not a folder"),
         ("", "out/swap.exr", "", "empty"),
         ("plate\0.exr", "out/swap.exr", "", "NUL"),
@@ -102,5 +102,5 @@ def test_every_command_takes_a_circle_of_links_for_a_mistake(clean: CleanShot, f
 def test_a_name_that_is_not_utf_8_is_refused(sitters: Sitters, clean: CleanShot, tmp_path: Path) -> None:
     out = f"{tmp_path}/o\udce9/swap.####.exr"
     outcome = vfx("swap", "--plate", clean.plate, "--out", out, "--identity", sitters.hopper)
-    assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["output"])
+    assert (outcome.code, [problem["key"] for problem in outcome.last["problems"]]) == (2, ["--out"])
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ import pytest
 
 from vfx_swap.errors import MissingInputError
 from vfx_swap.io import near
-from vfx_swap.io.near import sequences_near
+from vfx_swap.io.near import file_near, sequences_near
 from vfx_swap.io.plates import open_plate
 
 
@@ -40,6 +40,21 @@ def test_a_folder_of_stills_gets_their_names(tmp_path: Path) -> None:
     assert sequences_near(tmp_path) == "It holds 'a.jpg', 'b.png': give one picture of it"
     _touch(tmp_path, "c.exr", "d.0001.exr")
     assert sequences_near(tmp_path) == "It holds 'a.jpg', 'b.png', 'c.exr', ...: give one picture of it"
+
+
+@pytest.mark.parametrize("typed", ["laed.jpg", "lead.jpeg", "Lead.jpg"])
+def test_a_file_that_is_mistyped_gets_the_likest(tmp_path: Path, typed: str) -> None:
+    _touch(tmp_path, "lead.jpg", "other.png", ".lead.jpg.part")
+    assert file_near(tmp_path / typed) == f"Did you mean '{tmp_path}/lead.jpg'?"
+    with pytest.raises(MissingInputError, match=r"Did you mean .*lead\.jpg"):
+        open_plate(tmp_path / typed)
+
+
+def test_a_file_like_none_gets_no_suggestion(tmp_path: Path) -> None:
+    _touch(tmp_path, "lead.jpg")
+    assert file_near(tmp_path / "portrait.jpg") is None
+    assert file_near(tmp_path / "none" / "lead.jpg") is None
+    assert file_near("\0") is None
 
 
 def test_a_name_like_none_gets_no_suggestion(tmp_path: Path) -> None:

@@ -125,6 +125,22 @@ def test_a_plate_that_is_not_there_or_padded_otherwise(problems: Problems) -> No
     assert (key, "there is no such file" in what) == ("plate", True)
 
 
+def test_an_output_that_is_a_folder_is_named_as_one(problems: Problems, folder: Path) -> None:
+    (folder / "out").mkdir(exist_ok=True)
+    line = next(line for line in SHOT.splitlines() if line.startswith("output"))
+    ((key, what, mend),) = problems(SHOT.replace(line, 'output = "out"'))
+    assert (key, what.endswith("out' is a folder"), mend) == (
+        "output", True, "Name the file in it, such as name.####.exr"
+    )  # fmt: skip
+
+
+def test_a_still_that_is_mistyped_gets_the_file_that_was_meant(problems: Problems, folder: Path) -> None:
+    (folder / "plates" / "portrait.png").touch()
+    text = SHOT.replace("plates/bg.####.exr", "plates/potrait.png").replace("swap.####", "swap")
+    ((key, _, mend),) = problems(text)
+    assert (key, "plates/portrait.png'?" in (mend or "")) == ("plate", True)
+
+
 def test_a_movie_that_is_none(problems: Problems, folder: Path) -> None:
     (folder / "plates/no.mov").write_bytes(b"no movie")
     ((key, _, _),) = problems(SHOT.replace("plates/bg.####.exr", "plates/no.mov"))

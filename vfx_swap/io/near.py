@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 
 import fileseq
@@ -12,12 +13,14 @@ from fileseq.exceptions import FileSeqException
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.stills import WRITE_FORMATS
 
-__all__ = ["sequences_near"]
+__all__ = ["file_near", "sequences_near"]
 
 SHOWN = 3
 """Sequences named in a message."""
 ALIKE = 0.5
 """Likeness of names below which nothing is suggested; `plate` and `plate.####.exr` have 0.53."""
+CLOSE = 0.75
+"""The same for single files: a typing error, or another extension."""
 FILES_LIMIT = 50_000
 """A folder of more files is not searched: a message must not take seconds."""
 
@@ -47,6 +50,23 @@ def sequences_near(path: str | os.PathLike[str]) -> str | None:
     others += ["others"] if len(found) > SHOWN else []
     beside = f" Beside it: {', '.join(others)}" if others else ""
     return f"Did you mean {found[0].text!r} ({extent})?{beside}"
+
+
+def file_near(path: str | os.PathLike[str]) -> str | None:
+    """`Did you mean 'FILE'?`, by the likest name beside a path that leads nowhere; None where none is like.
+
+    Frames of a sequence are left out: `sequences_near` knows them.
+    """
+    wanted = Path(path)
+    try:
+        with os.scandir(wanted.parent) as entries:
+            names = [one.name for one in itertools.islice(entries, FILES_LIMIT) if not one.name.startswith(".")]
+    except (OSError, ValueError):
+        return None
+    frames = [(one.prefix, one.suffix) for one in _pictures(wanted.parent)[0]]
+    names = [name for name in names if not any(name.startswith(a) and name.endswith(b) for a, b in frames)]
+    close = get_close_matches(wanted.name, names, n=1, cutoff=CLOSE)
+    return f"Did you mean {str(wanted.parent / close[0])!r}?" if close else None
 
 
 def _pictures(folder: Path) -> tuple[list[FramePattern], list[str]]:

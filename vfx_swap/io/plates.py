@@ -12,7 +12,7 @@ from typing import Literal, Self, TypeAlias, get_args
 
 from vfx_swap.errors import InputError, MissingInputError, UnsupportedImageError, UsageError
 from vfx_swap.io.movies import FIRST_FRAME, MovieReader
-from vfx_swap.io.near import sequences_near
+from vfx_swap.io.near import file_near, sequences_near
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.picture import Picture, PictureKind, black_like
 from vfx_swap.io.ranges import format_frames
@@ -197,9 +197,8 @@ def open_plate(text: str | os.PathLike[str], *, missing: MissingPolicy = "error"
         padded = f"{others[0].name} is padded otherwise: write the number as it is there" if others else None
         mend = padded or sequences_near(pattern.text) or "Check the path"
         raise MissingInputError("no frame of this name is there", where=pattern.text, mend=mend)
-    raise MissingInputError(
-        "there is no such file", where=pattern.text, mend=sequences_near(pattern.text) or "Check the path"
-    )
+    mend = file_near(pattern.text) or sequences_near(pattern.text) or "Check the path"
+    raise MissingInputError("there is no such file", where=pattern.text, mend=mend)
 
 
 def _existing(pattern: FramePattern, movie: MovieReader | None) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ Photographs are read as plates are, converted to scene-linear Rec.709, and cropp
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from vfx_swap.arrays import FloatArray, frozen
 from vfx_swap.colour.decide import decide_colour_space
 from vfx_swap.colour.display import to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
-from vfx_swap.errors import IdentityError, NoFaceError, UsageError
+from vfx_swap.errors import IdentityError, MissingInputError, NoFaceError, UsageError
+from vfx_swap.io.near import file_near, sequences_near
 from vfx_swap.io.read import read_picture
 from vfx_swap.models.default import FaceModels
 from vfx_swap.pipeline.identity_file import (
@@ -180,10 +182,14 @@ def read_photograph(
         warn: called with each warning, a sentence that names the file.
 
     Raises:
-        MissingInputError: it does not exist.
+        MissingInputError: it does not exist, or is a folder.
         UnreadableImageError: it cannot be decoded.
         ColourSpaceError: the colour space is not known.
     """
+    if os.path.isdir(path):
+        raise MissingInputError("is a folder", where=path, mend=sequences_near(path) or "Give one picture")
+    if not os.path.lexists(path):
+        raise MissingInputError("there is no such file", where=path, mend=file_near(path) or "Check the path")
     picture = read_picture(path)
     decision = decide_colour_space(config, user=colour_space, hints=picture.colour_hints, kind=picture.kind)
     for warning in (*picture.warnings, *decision.warnings):

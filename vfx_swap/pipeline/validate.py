@@ -13,7 +13,7 @@ from typing import Any
 
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.errors import Problem, VfxSwapError
-from vfx_swap.io.near import sequences_near
+from vfx_swap.io.near import file_near, sequences_near
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.ranges import format_frames, parse_frames
 from vfx_swap.io.read import read_picture
@@ -106,9 +106,8 @@ def _check_plate(values: Mapping[str, Any]) -> Iterator[Problem]:
         file = pattern.path(0)
         if not file.is_file():
             what = f"{str(file)!r} is a folder" if os.path.isdir(file) else f"there is no file {str(file)!r}"
-            yield Problem(
-                "plate", what, sequences_near(file) or "Check the path: name.####.exr, one picture, or a movie"
-            )
+            near = file_near(file) or sequences_near(file)
+            yield Problem("plate", what, near or "Check the path: name.####.exr, one picture, or a movie")
         return
     if not there:
         yield _no_frames(pattern)
@@ -158,6 +157,10 @@ def _no_frames(pattern: FramePattern) -> Problem:
 
 def _check_output(values: Mapping[str, Any]) -> Iterator[Problem]:
     if not _text(values, "output"):
+        return
+    if os.path.isdir(_text(values, "output")):
+        what = f"{_text(values, 'output')!r} is a folder"
+        yield Problem("output", what, "Name the file in it, such as name.####.exr")
         return
     try:
         output = FramePattern.parse(_text(values, "output"))
