@@ -13,6 +13,7 @@ from vfx_swap.errors import UsageError
 from vfx_swap.service import wire
 from vfx_swap.service.access import Who
 from vfx_swap.service.options import Option, describe_options
+from vfx_swap.service.roots import Roots
 from vfx_swap.service.settings import CHUNK_BYTES, ServerSettings
 from vfx_swap.service.work import Crew, DeviceState, Kind, Task
 
@@ -127,11 +128,11 @@ class ServerServicer(wire.server_grpc.ServerServiceServicer):
                 chunk_bytes=CHUNK_BYTES,
                 frame_pixels=limits.frame_pixels,
                 streams_per_client=limits.streams_per_client,
-                frames_in_flight=2 * len(devices),
+                frames_in_flight=limits.frames_in_flight,
                 jobs=limits.jobs_per_client,
             ),
             shared_memory=self._settings.shared_memory.enabled,
-            roots=[one.client for one in self._settings.roots.map] or list(self._settings.roots.read),
+            roots=Roots(self._settings.roots).names if who.may("render") else (),
             who=who.name,
             roles=sorted(who.roles),
             draining=self._draining(),
