@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -82,7 +82,7 @@ class Client:
         """What a job that has ended did."""
         return self._run(self._inner.result(job))
 
-    def watch(self, job: str, *, after: int = 0) -> Iterator[JobEvent]:
+    def watch(self, job: str, *, after: int = 0) -> Generator[JobEvent, None, None]:
         """Every event, until the job has ended."""
         events = self._inner.watch(job, after=after)
         try:
@@ -136,9 +136,19 @@ class Client:
             raise
 
     def _stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _end_all() -> None:
+    """End what the loop still does, so that nothing is left behind when it stops."""
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _next(events: Any) -> JobEvent:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from vfx_swap.service.identity_store import IdentityStore
+from vfx_swap.types import Identity
 
 __all__ = ["Admission", "AnyPath", "Places"]
+
+KEPT = 1000
+"""Identities whose records are remembered."""
 
 
 class Places(Protocol):
@@ -65,6 +74,9 @@ class Admission:
         self._places = places
         self._identities = identities
         self._today = today
+        self._seen: dict[str, tuple[tuple[int, int, int], Identity]] = {}
+        """Path -> what the file was when it was read, and the identity without its pictures."""
+        self._lock = threading.Lock()
 
     def prepared(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A client's values as they are kept: paths in this machine's words, `identities/NAME` as it is.
@@ -98,7 +110,32 @@ class Admission:
 
     def _require_consent(self, values: Mapping[str, Any]) -> None:
         from vfx_swap.pipeline.consent import check_consent
-        from vfx_swap.pipeline.identity_file import load_identity
 
         for path in dict.fromkeys(str(one["identity"]) for one in values.get("cast", ())):
-            check_consent(load_identity(path), today=self._today(), shot_name=str(values.get("name", "")), pack=path)
+            check_consent(self._identity(path), today=self._today(), shot_name=str(values.get("name", "")), pack=path)
+
+    def _identity(self, path: str) -> Identity:
+        """The pack of a path. A shot asks before each of its chunks: what has not changed is not read again."""
+        from vfx_swap.pipeline.identity_file import load_identity
+
+        try:
+            state = os.stat(path)
+        except OSError:
+            return load_identity(path)  # which says what is wrong
+        stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
+        with self._lock:
+            known = self._seen.get(path)
+        if known is None or known[0] != stamp:
+            known = (stamp, _without_pictures(load_identity(path)))
+            with self._lock:
+                if len(self._seen) >= KEPT:
+                    self._seen.pop(next(iter(self._seen)))
+                self._seen[path] = known
+        return known[1]
+
+
+def _without_pictures(identity: Identity) -> Identity:
+    """All that consent is asked of, without the megabytes that it is not."""
+    dot = np.zeros((1, 1, 3), np.float32)
+    texture = replace(identity.texture, rgb=dot, weight=dot[..., 0])
+    return replace(identity, references=tuple(replace(one, rgb=dot) for one in identity.references), texture=texture)

@@ -11,12 +11,13 @@ import ctypes
 
 __all__ = ["keep_freed_memory"]
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 """Of glibc's malloc.h."""
 _SETTINGS = (
-    (_M_MMAP_THRESHOLD, 32 << 20),  # the most that glibc takes: half of a heap's largest size
+    (_M_MMAP_THRESHOLD, 4 << 20),  # above the chunks, below the pictures: those go back when they are let go
     (_M_TRIM_THRESHOLD, 1 << 30),
     (_M_TOP_PAD, 64 << 20),
+    (_M_ARENA_MAX, 2),  # each thread that ever took a picture would keep its own heap at its largest
 )
 
 
