@@ -147,3 +147,22 @@ def test_messages_over_the_limit_are_refused() -> None:
         return [await check(bound[0], "x" * size) for size in (1 << 20, (1 << 20) + 65536)]
 
     assert serving(settings("127.0.0.1:0"), work) == ["NOT_FOUND", "RESOURCE_EXHAUSTED"]
+
+
+def test_one_connection_holds_so_many_calls_and_others_go_on() -> None:
+    async def work(bound: tuple[Address, ...]) -> bool:
+        request = health_pb2.HealthCheckRequest()
+        own = [("grpc.use_local_subchannel_pool", 1)]  # else channels to one address share a connection
+        async with grpc.aio.insecure_channel(str(bound[0]), options=own) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            held = [stub.Watch(request) for _ in range(2)]
+            for one in held:
+                await one.read()
+            third = asyncio.ensure_future(stub.Check(request))
+            assert await check(bound[0]) == "OK", "another connection"
+            waited = not third.done()
+            held[0].cancel()
+            await third
+            return waited
+
+    assert serving(settings("127.0.0.1:0", limits=Limits(calls=2)), work)

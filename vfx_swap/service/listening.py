@@ -17,6 +17,9 @@ from vfx_swap.service.settings import ServerSettings
 
 __all__ = ["bind", "server_options"]
 
+CONNECTION_CALLS = 256
+"""Calls that one connection may have open; more wait on the client's side."""
+
 
 def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
     """Options of gRPC for these settings. Give `settings.limits.calls` as `maximum_concurrent_rpcs`."""
@@ -28,6 +31,9 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", limits.message_bytes),
         ("grpc.max_metadata_size", limits.metadata_bytes),
         ("grpc.absolute_max_metadata_size", limits.metadata_bytes + 8192),
+        # Before a client is known: neither a handshake nor one connection may hold much for long.
+        ("grpc.server_handshake_timeout_ms", 20_000),
+        ("grpc.max_concurrent_streams", min(CONNECTION_CALLS, limits.calls)),
         ("grpc.keepalive_time_ms", round(alive.seconds * 1000)),
         ("grpc.keepalive_timeout_ms", round(alive.timeout_seconds * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
