@@ -108,6 +108,22 @@ def test_every_frame_is_rendered_once_and_told_in_order(tmp_path: Path) -> None:
     assert sorted(rendered) == list(FRAMES)
 
 
+def test_what_every_chunk_says_is_told_once(tmp_path: Path) -> None:
+    async def work(task: Task, tell: OnEvent) -> Mapping[str, Any]:
+        tell({"stage": "analyse", "what": "note", "message": "tracks reused"})
+        tell({"stage": "render", "what": "warning", "message": "no grain to match"})
+        return {"frames": list(FRAMES), "tracks": ""} if task.kind == "analyse" else {}
+
+    async def test(runner: JobRunner, store: JobStore, crew: FakeCrew) -> None:
+        job = await runner.submit(asked(chunk_size=2), owner="ann")
+        record = await ended(runner, store, job.id)
+        events = [event.kind for event in store.events(job.id, after=0)]
+        assert (events.count("note"), events.count("warning")) == (1, 1)
+        assert record.result["warnings"] == ["no grain to match"]
+
+    run(tmp_path, work, test)
+
+
 def test_a_busy_crew_is_waited_for(tmp_path: Path) -> None:
     async def test(runner: JobRunner, store: JobStore, crew: FakeCrew) -> None:
         job = await runner.submit(asked(), owner="ann")

@@ -76,4 +76,6 @@ def error_of_call(failed: Any) -> VfxSwapError:
     status = rpc_status.from_call(failed)
     if status is not None:
         return error_from_status(status)
-    return status_of_code(failed.code().name, failed.details() or "")
+    code = failed.code().name
+    mend = "Is it running? `vfx-swap serve` starts one; check the address, and TLS" if code == "UNAVAILABLE" else None
+    return status_of_code(code, failed.details() or "", mend=mend)

@@ -83,6 +83,8 @@ class JobRunner:
         self._crew = crew
         self._admit = admit
         self._limits = limits
+        self._told: dict[str, set[str]] = {}
+        """Job -> notes and warnings that were told, each once: every chunk says them anew."""
         self._failed = failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
@@ -204,6 +206,7 @@ class JobRunner:
             await self._fail(job, error)
         finally:
             self._cancelled.discard(job)
+            self._told.pop(job, None)
 
     async def _fail(self, job: str, error: Exception) -> None:
         """A job that cannot go on says so; where not even that can be kept, the log does."""
@@ -292,8 +295,11 @@ class JobRunner:
                 metrics, message = event.get("metrics"), str(event.get("message", ""))
                 await self._keep_frame(job, int(frame), states[what], message=message, metrics=metrics)
             elif what in ("warning", "note"):
-                body = {"message": str(event.get("message", "")), **({} if frame is None else {"frame": frame})}
-                await self._keep(job, self._store.event, what, body)
+                message, told = str(event.get("message", "")), self._told.setdefault(job, set())
+                if message not in told:
+                    told.add(message)
+                    body = {"message": message, **({} if frame is None else {"frame": frame})}
+                    await self._keep(job, self._store.event, what, body)
 
     async def _keep_frame(
         self, job: str, number: int, state: Any, *, message: str, metrics: Mapping[str, Any] | None = None
