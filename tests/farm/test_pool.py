@@ -121,6 +121,19 @@ def test_a_worker_that_loses_chunk_after_chunk_is_not_used_any_more() -> None:
     assert sum(event.what == "finished" for event in events) >= 1 + 6 - 2
 
 
+def test_a_worker_that_loses_a_chunk_now_and_then_stays() -> None:
+    tries: Counter[str] = Counter()
+
+    def first_try_is_lost(name: str, chunk: Chunk) -> Iterator[Mapping[str, Any]]:
+        tries[chunk.text] += 1
+        if tries[chunk.text] == 1:
+            raise WorkerDiedError("killed")
+        yield DONE
+
+    events = run(FakeSlots(first_try_is_lost), workers=1)
+    assert [chunk for what, chunk in told(events) if what == "finished"] == ["tracks", "1-2", "3-4", "5-6"]
+
+
 @pytest.mark.parametrize(
     "error",
     [ConsentExpiredError("expired"), NoFaceError("nobody"), ModelMissingError("no file"), DiskFullError("full")],
@@ -177,6 +190,7 @@ def test_a_stop_reaches_the_workers_and_begins_nothing_more() -> None:
     slots = FakeSlots(until_stopped)
     events = run(slots, workers=1, cancelled=stop.is_set)
     assert [chunk for what, chunk in told(events) if what == "started"] == ["tracks", "1-2"]
+    assert told(events)[-1] == ("finished", "1-2")  # and not lost: the stop came through
 
 
 def test_where_no_worker_can_be_had_every_chunk_says_why() -> None:
@@ -196,6 +210,7 @@ def test_giving_up_listening_stops_the_workers() -> None:
     events = run_in_slots(job_of(SHOT), slots=1, open_slot=slots, cancelled=lambda: False)
     assert next(iter(events)).what == "started"
     events.close()  # type: ignore[attr-defined]
+    assert slots.opened[0].stopped.is_set()
     assert slots.opened[0].closed
 
 
