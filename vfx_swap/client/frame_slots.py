@@ -13,7 +13,7 @@ from vfx_swap.service import wire
 from vfx_swap.service.pool import ALIGNMENT, write_all
 from vfx_swap.service.sent_frames import PIXEL_TYPES
 
-__all__ = ["Slots", "slot_bytes"]
+__all__ = ["Slots", "leased", "slot_bytes"]
 
 ROOM_PER_PIXEL = 32
 """Bytes behind the pixels for what comes back: rgb, matte and four layers as floats, were all of the plate a face."""
