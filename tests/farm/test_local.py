@@ -170,10 +170,12 @@ def test_cores_are_shared_out_and_what_the_user_set_stays() -> None:
     assert shared_threads({}, processes=9, cores=2)["OMP_NUM_THREADS"] == "1"
 
 
-def test_processes_get_their_share(tmp_path: Path) -> None:
-    more = f"import os, json; open({str(tmp_path / 'seen')!r}, 'w').write(os.environ['OPENIMAGEIO_THREADS'])"
-    farm(tmp_path, more=more)
-    assert (tmp_path / "seen").read_text() == str(max(1, len(os.sched_getaffinity(0)) // 2))
+def test_processes_get_their_share_and_no_ctrl_c_but_ours(tmp_path: Path) -> None:
+    said = "[os.environ['OPENIMAGEIO_THREADS'], os.getpgid(0)]"
+    farm(tmp_path, more=f"import os, json; open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps({said}))")
+    threads, group = json.loads((tmp_path / "seen").read_text())
+    assert threads == str(max(1, len(os.sched_getaffinity(0)) // 2))
+    assert group != os.getpgid(0)  # a terminal's Ctrl-C would be a second stop, which drops the frame in hand
 
 
 def test_shots_are_split_in_order() -> None:
