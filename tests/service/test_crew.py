@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.pipeline.shot_fakes import ALL, digests_of, leftovers, make_identity, make_shot, render, rows_of
+from tests.service.crewing import TODAY, chunk, task, until, values_of, with_crew
 from tests.service.quick_worker import quick_command
 from vfx_swap.errors import (
     BusyError,
@@ -32,62 +30,11 @@ from vfx_swap.errors import (
     VfxSwapError,
     WorkerDiedError,
 )
-from vfx_swap.io.read import read_picture
 from vfx_swap.pipeline.consent import consent_from_options
-from vfx_swap.service.crew import CrewSettings, LocalCrew
+from vfx_swap.service.crew import LocalCrew
 from vfx_swap.service.crew_process import WORKER_COMMAND, worker_environment
-from vfx_swap.service.pool import OpenFiles
 from vfx_swap.service.queue_rules import QueueLimits
-from vfx_swap.service.work import Ref, Task
-
-TODAY = "2026-06-01"
-NUMBERS = itertools.count()
-
-
-def task(kind: Any, body: Mapping[str, Any], **more: Any) -> Task:
-    """A task of a name of its own."""
-    return Task(f"{kind}-{next(NUMBERS)}", kind, body, more.pop("client", "ann"), **more)
-
-
-def values_of(folder: Path, **more: Any) -> dict[str, Any]:
-    """A shot in a folder, as its file's values."""
-    return make_shot(folder, **more).model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def chunk(values: Mapping[str, Any], frames: tuple[int, ...] = ALL, *, overwrite: bool = False, **more: Any) -> Task:
-    """A chunk of a shot."""
-    body = {"shot": values, "frames": list(frames), "today": TODAY, "overwrite": overwrite}
-    return task("render", body, **more)
-
-
-def with_crew(
-    work: Callable[[LocalCrew], Awaitable[Any]],
-    *,
-    workers: int = 1,
-    command: tuple[str, ...] | None = None,
-    **more: Any,
-) -> Any:
-    """Run something with a crew that is started before and stopped after."""
-    settings: dict[str, Any] = {"devices": ("cpu",) * workers, "command": command or quick_command(), **more}
-
-    async def run() -> Any:
-        crew = LocalCrew(CrewSettings(**settings))
-        await crew.start()
-        try:
-            return await asyncio.wait_for(work(crew), 120)
-        finally:
-            await crew.stop(grace_seconds=20)
-
-    return asyncio.run(run())
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    for _ in range(30000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came to be")
+from vfx_swap.service.work import Task
 
 
 def test_chunks_on_two_workers_are_the_bits_of_the_local_render(tmp_path: Path) -> None:
@@ -201,50 +148,6 @@ def test_errors_cross_whole_and_failed_frames_are_an_answer(tmp_path: Path) -> N
             await crew.submit(task("analyse", {"plate": values["plate"], "out": "x.json", "frames": 7})).result()
         assert type(strange.value) is VfxSwapError
         assert crew.devices()[0].restarts == 0
-
-    with_crew(work)
-
-
-def sent_frame(folder: Path, pool: Path, number: int) -> dict[str, Any]:
-    """A plate's frame in shared memory, and room for what comes back."""
-    picture = read_picture(folder / "plates" / f"plate.{number:04d}.exr")
-    files, start = OpenFiles(), number << 20
-    room = Ref(str(pool), start, (1 << 18,), "uint8")
-    ref = files.lay(room, {"rgb": np.ascontiguousarray(picture.native_rgb)})["rgb"]
-    files.close()
-    box = [0, 0, picture.data_window.width, picture.data_window.height]
-    out = Ref(str(pool), start + (1 << 18), (1 << 19,), "uint8")
-    return {"number": number, "pixels": ref.to_json(), "out": out.to_json(), "window": box, "display": box}
-
-
-def test_sessions_outlive_their_worker_and_share_batches(tmp_path: Path) -> None:
-    shot = make_shot(tmp_path)
-    render(shot)
-    pool = tmp_path / "pool"
-    pool.write_bytes(bytes(8 << 20))
-    values, tracks = values_of(tmp_path), str(tmp_path / "out" / "sh010.tracks.json")
-    wanted = {number: row["settings_digest"] for number, row in rows_of(tmp_path / "out").items()}
-
-    def swap(session: str, number: int) -> Task:
-        body = {"session": session, "frames": [sent_frame(tmp_path, pool, number)]}
-        return task("swap", body, affinity=session, batch_key="swap 64x48", client=session, priority="interactive")
-
-    async def work(crew: LocalCrew) -> None:
-        for session in ("one", "two"):
-            body = {"session": session, "shot": values, "mode": "tracks", "tracks": tracks, "colour_space": "ACEScg"}
-            await crew.submit(task("open", {**body, "today": TODAY}, affinity=session)).result()
-        running = [crew.submit(swap("one", 1)), crew.submit(swap("two", 2))]
-        together = [await one.result() for one in running]
-        assert [one["stats"]["batch_size"] for one in together] == [2, 2]
-        os.kill(crew.devices()[0].pid, signal.SIGKILL)
-        after = [crew.submit(swap("one", number)) for number in (3, 4)] + [crew.submit(swap("two", 5))]
-        done = together + [await one.result() for one in after]
-        assert {one["frames"][0]["number"]: one["frames"][0]["settings_digest"] for one in done} == {
-            number: wanted[number] for number in (1, 2, 3, 4, 5)
-        }
-        await crew.submit(task("close", {"session": "one"}, affinity="one")).result()
-        with pytest.raises(ProtocolError, match="no session 'one'"):
-            await crew.submit(swap("one", 6)).result()
 
     with_crew(work)
 
@@ -387,6 +290,7 @@ def test_a_worker_that_sends_what_is_no_message_is_ended() -> None:
 
 CREW = """
 import asyncio, sys
+from tests.service.crewing import TODAY, chunk, task, until, values_of, with_crew
 from tests.service.quick_worker import quick_command
 from vfx_swap.service.crew import CrewSettings, LocalCrew
 async def run():

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.torch_devices import open_or_skip
 from vfx_swap.io.read import read_picture
 from vfx_swap.service.crew import CrewSettings, LocalCrew
+from vfx_swap.service.device_state import expand_devices
 from vfx_swap.service.pool import OpenFiles, ref_from_json
 from vfx_swap.service.work import Ref, Task
 
@@ -28,7 +30,7 @@ RECORD = {
 pytestmark = pytest.mark.slow
 
 
-def local(folder: Path, values: dict[str, Any]) -> None:
+def local(folder: Path, values: dict[str, Any], device: str) -> None:
     """The same shot by `vfx-swap render`."""
     from typer.testing import CliRunner
 
@@ -41,13 +43,13 @@ def local(folder: Path, values: dict[str, Any]) -> None:
         f'output = "{folder}/out/talk.####.exr"\nframes = "1002,1006"\ncolour_space = "{values["colour_space"]}"\n'
         f'[[cast]]\nposition = "largest"\nidentity = "{cast["identity"]}"\n[write]\nlayers = ["matte"]\n'
     )
-    done = CliRunner().invoke(app, ["render", str(file)])
+    done = CliRunner().invoke(app, ["render", str(file), "--device", device])
     assert done.exit_code == 0, done.output
 
 
-async def served(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+async def served(folder: Path, values: dict[str, Any], device: str) -> dict[str, Any]:
     """Everything by a worker: identity, tracks, a chunk, a session."""
-    crew = LocalCrew(CrewSettings(devices=("cpu",)))
+    crew = LocalCrew(CrewSettings(devices=expand_devices([device])))
     await crew.start()
     try:
 
@@ -82,7 +84,10 @@ def sent(folder: Path, number: int) -> dict[str, Any]:
     return {"number": number, "pixels": pixels.to_json(), "out": out, "window": box, "display": box}
 
 
-def test_the_default_engine_by_a_worker_is_the_local_render(tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=[pytest.mark.torch, pytest.mark.cuda])])
+def test_the_default_engine_by_a_worker_is_the_local_render(tmp_path: Path, device: str) -> None:
+    if device != "cpu":
+        open_or_skip("cuda")
     (tmp_path / "consent.json").write_text(json.dumps(RECORD))
     values: dict[str, Any] = {
         "name": "talk",
@@ -93,12 +98,15 @@ def test_the_default_engine_by_a_worker_is_the_local_render(tmp_path: Path) -> N
         "cast": [{"position": "largest", "identity": str(tmp_path / "emre.identity")}],
         "write": {"layers": ["matte"]},
     }
-    kept = asyncio.run(served(tmp_path, values))
+    kept = asyncio.run(served(tmp_path, values, device))
     assert kept["identity"]["references"] == 2
     assert kept["render"]["rendered"] == [1002, 1006]
     assert kept["render"]["without_face"] == []
-    assert kept["devices"][0].models == ("reprojection",)
-    local(tmp_path, values)
+    [state] = kept["devices"]
+    assert (state.name, state.models) == (device, ("reprojection",))
+    assert 0 < state.memory_free < state.memory_total
+    assert kept["render"]["stats"]["device"] == device
+    local(tmp_path, values, device)
     for number in (1002, 1006):
         ours, theirs = tmp_path / "served" / f"talk.{number}.exr", tmp_path / "out" / f"talk.{number}.exr"
         assert ours.read_bytes() == theirs.read_bytes()

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ __all__ = ["expand_devices", "gpu_count", "main", "memory_of", "title_of"]
 PROBE_SECONDS = 120.0
 """Most that looking for GPUs may take: the first import of torch from a cold disk is slow."""
 Memory = dict[str, int | float]
+_CUDA = re.compile(r"cuda(?::(0|[1-9][0-9]{0,3}))?")
 
 
 def expand_devices(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -47,10 +49,10 @@ def expand_devices(wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def _gpu_index(text: str) -> int:
-    kind, _, number = text.partition(":")
-    if kind != "cuda" or (number or "0") != str(int(number or "0") if (number or "0").isdecimal() else -1):
+    named = _CUDA.fullmatch(text)
+    if named is None:
         raise UsageError(f"no device is called {text!r}", mend="Say cpu, cuda, cuda:N or auto")
-    index, count = int(number or "0"), gpu_count()
+    index, count = int(named.group(1) or "0"), gpu_count()
     if index >= count:
         there = "there is none" if count == 0 else f"there are {count}"
         raise DeviceError(f"there is no GPU {index}: {there}", where=text, mend="`vfx-swap doctor` says what is here")

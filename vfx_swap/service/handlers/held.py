@@ -17,7 +17,7 @@ from vfx_swap.service.pool import OpenFiles
 if TYPE_CHECKING:
     from vfx_swap.pipeline.session import Session
 
-__all__ = ["Held", "local_today", "text_of"]
+__all__ = ["Held", "free_device_memory", "local_today", "text_of"]
 
 
 def local_today() -> date:
