@@ -28,16 +28,14 @@ FIRST = 1001
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line may change of every picture."""
+    """What the command line may change; `regions`: true ones are drawn too, `dressed`: some of the crowd wear things."""
 
     samples: int = 8
     scale: float = 1.0
     """Factor on width and height."""
     threads: int = 2
     regions: bool = False
-    """Whether every picture's true regions are drawn too."""
     dressed: bool = False
-    """Whether some of the crowd wear spectacles, a cap or a hat."""
 
 
 @dataclass(frozen=True)
@@ -108,21 +106,20 @@ def _actor(region: Region, performer: str, identity: str | None, act: Callable[[
     filmed = Figure(region=region, person=person(performer))
     worn = Figure(region=region, person=person(performer), identity=person(identity)) if identity else None
     things = list(more.pop("things", ()))
-    style = more.pop("hair", hair_of(performer))
+    style, who = more.pop("hair", hair_of(performer)), filmed.person
     if style:
-        who = filmed.person
         things.append(grow_hair(figure=filmed, style=STYLES[style], seed=who.seed, colour=who.hair))
     return Actor(figure=filmed, worn=worn, act=act, things=things, **more)
 
 
 def _stage(options: Options, size: tuple[int, int], *, seed: int, **told: Any) -> Stage:
     width, height = (max(2, round(side * options.scale / 2) * 2) for side in size)
-    told.setdefault("regions", options.regions)
     told.setdefault("world", STUDIO)
     told.setdefault("wall", WALL)
     told.setdefault("lights", lambda _time: SOFT)
     told.setdefault("view", lambda _time: looking(eye=(0.0, -0.01, 1.05), target=(0.0, -0.015, 0.0), field=14.6))
-    return Stage(width=width, height=height, samples=options.samples, seed=seed, threads=options.threads, **told)
+    told |= {"samples": options.samples, "threads": options.threads, "regions": options.regions}
+    return Stage(width=width, height=height, seed=seed, **told)
 
 
 def _talk_act(time: float) -> Moment:

@@ -65,4 +65,4 @@ def cut_regions(layers: FloatArray, *, window: Window, warp: Warp) -> NDArray[np
         ).rgb
         for first in range(0, padded.shape[2], 3)
     ]  # fmt: skip
-    return np.concatenate(cuts, axis=2)[..., : len(REGIONS)].argmax(axis=2).astype(np.uint8)
+    return np.asarray(np.concatenate(cuts, axis=2)[..., : len(REGIONS)].argmax(axis=2), np.uint8)
