@@ -13,7 +13,7 @@ from typing import Any
 from scripts.digital_doubles.anatomy import Anatomy, assets_folder
 from scripts.digital_doubles.blender import BlenderError, blender_python
 from scripts.digital_doubles.cast import CAST, CROWD
-from scripts.digital_doubles.crowd import crowd_frames, crowd_stage
+from scripts.digital_doubles.crowd import crowd_frames, crowd_stage, swapped_with
 from scripts.digital_doubles.figure import Region
 from scripts.digital_doubles.golden import GOLDEN_FRAMES, GOLDEN_VIEWS, write_golden
 from scripts.digital_doubles.pictures import read_channels, write_png
@@ -37,6 +37,9 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
         "--crowd", type=int, default=0, metavar="N", help=f"only N people of no shot, for training (to {len(CROWD)})"
     )
     parser.add_argument("--stills", type=int, default=16, metavar="N", help="pictures of each of the crowd (16)")
+    parser.add_argument(
+        "--swaps", type=int, default=0, metavar="N", help="true swaps of the last N stills of each of the crowd (0)"
+    )
     parser.add_argument("--dressed", action="store_true", help="some of the crowd wear spectacles, a cap or a hat")
     parser.add_argument(
         "--regions", action="store_true", help="write each picture's true face regions beside it, as regions/NAME.exr"
@@ -128,18 +131,34 @@ def _person(region: Region, name: str, args: argparse.Namespace, options: Option
 
 def _stills(region: Region, name: str, args: argparse.Namespace, options: Options) -> None:
     """Training stills of one of the crowd."""
-    import numpy as np
-
     folder = args.out / "crowd" / name
     stage = crowd_stage(region=region, name=name, options=options)
     frames = crowd_frames(args.stills)
     plan = Plan(stage=stage, folder=folder, frames=frames, true=False, plate_name="{}.exr", grain=0.3)
     draw(plan=plan, venv=args.venv, seconds_per_picture=args.seconds, tell=_tell)
     for label, _ in frames:
-        still, picture = folder / f"{label}.exr", folder / f"{label}.png"
-        if not picture.is_file() or _older(picture, still):
-            passes = read_channels(still)
-            write_png(path=picture, pixels=np.stack([passes[k] for k in "RGB"], 2))
+        _photograph(folder / f"{label}.exr")
+    if args.swaps and name in CROWD[: args.crowd]:
+        identity = swapped_with(name, count=args.crowd)
+        stage = crowd_stage(region=region, name=name, options=options, identity=identity)
+        last = frames[-args.swaps :]
+        plan = Plan(stage=stage, folder=folder / "swaps", frames=last, true=True, plate_name="{}.exr", grain=0.3,
+                    reach=stage.height / 24)  # fmt: skip
+        draw(plan=plan, venv=args.venv, seconds_per_picture=args.seconds, tell=_tell)
+        for label, _ in last:
+            _photograph(folder / "swaps" / f"{label}.exr")
+            _photograph(folder / "swaps" / f"true.{label}.exr")
+        write_text(folder / "swaps" / "swaps.json", json.dumps({"performer": name, "identity": identity}))
+
+
+def _photograph(still: Path) -> None:
+    """A picture as 8-bit sRGB beside it, where there is none of it yet."""
+    import numpy as np
+
+    picture = still.with_suffix(".png")
+    if not picture.is_file() or _older(picture, still):
+        passes = read_channels(still)
+        write_png(path=picture, pixels=np.stack([passes[k] for k in "RGB"], 2))
 
 
 def _older(a: Path, b: Path) -> bool:

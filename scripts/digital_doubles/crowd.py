@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scripts.digital_doubles.cast import hair_of
+from scripts.digital_doubles.cast import CROWD, hair_of, person
 from scripts.digital_doubles.figure import Figure, Region
 from scripts.digital_doubles.hair import STYLES, grow_hair
 from scripts.digital_doubles.headwear import cap, woollen_hat
@@ -14,7 +14,7 @@ from scripts.digital_doubles.spectacles import STYLES as SPECTACLES
 from scripts.digital_doubles.spectacles import spectacles
 from scripts.digital_doubles.stage import Light, Moment, Stage
 
-__all__ = ["crowd_frames", "crowd_stage", "worn_by"]
+__all__ = ["crowd_frames", "crowd_stage", "swapped_with", "worn_by"]
 
 _SPECTACLES, _HEADWEAR = 0.4, 0.3
 """Shares of a dressed crowd who wear them."""
@@ -25,8 +25,16 @@ def crowd_frames(count: int) -> list[tuple[str, float]]:
     return [(f"still{number:03}", float(number)) for number in range(count)]
 
 
-def crowd_stage(*, region: Region, name: str, options: Options) -> Stage:
-    """One of `CROWD`, 512 x 512, another still at every whole time: turned to 35 degrees, lit from the front."""
+def swapped_with(name: str, *, count: int) -> str:
+    """Whose face one of the first `count` of `CROWD` wears in its true swaps: the next but one's, of its own sex."""
+    return CROWD[(CROWD.index(name) + 2) % count]
+
+
+def crowd_stage(*, region: Region, name: str, options: Options, identity: str | None = None) -> Stage:
+    """One of `CROWD`, 512 x 512, another still at every whole time: turned to 35 degrees, lit from the front.
+
+    With `identity` that person's face can be drawn on it, in the same pose, expression and light: the true swap.
+    """
     made = reference_stage(region=region, name=name, view="front", options=options)
     actor = made.actors[0]
 
@@ -55,7 +63,9 @@ def crowd_stage(*, region: Region, name: str, options: Options) -> Stage:
 
     told = {field: getattr(made, field) for field in vars(made)} | {"lights": lights, "pace": 0.0}
     things = worn_by(actor.figure) if options.dressed else ()
-    told["actors"] = [type(actor)(figure=actor.figure, worn=None, act=act, things=things or actor.things)]
+    who = actor.figure.person
+    worn = Figure(region=region, person=who, identity=person(identity)) if identity else None
+    told["actors"] = [type(actor)(figure=actor.figure, worn=worn, act=act, things=things or actor.things)]
     return Stage(**told)
 
 

@@ -175,8 +175,16 @@ def generator(
     batch: Annotated[int, typer.Option(metavar="N", help="Pairs to a batch.")] = 8,
     accumulate: Annotated[int, typer.Option(metavar="N", help="Batches to a step.")] = 1,
     rate: Annotated[float | None, typer.Option(metavar="F", help="Of Adam; else the recipe's.")] = None,
+    identity: Annotated[float | None, typer.Option(metavar="F", help="Weight of its loss; else the recipe's.")] = None,
+    reconstruction: Annotated[
+        float | None, typer.Option(metavar="F", help="Weight of its loss; else the recipe's.")
+    ] = None,
+    features: Annotated[
+        float | None, typer.Option(metavar="F", help="Weight of the matched features; else the recipe's.")
+    ] = None,
     average: Annotated[float, typer.Option(metavar="F", help="Decay of the moving average.")] = 0.999,
     half: Annotated[bool, typer.Option("--half", help="Half precision; CUDA only.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Every checkpoint's generator too, by its step.")] = False,
     augment: _Augment = 1.0,
     seed: _Seed = 0,
     resume: _Resume = False,
@@ -201,12 +209,15 @@ def generator(
             width, blocks = begun.width, begun.blocks
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
-            augment=augment, seed=seed, half=half,
+            augment=augment, seed=seed, half=half, identity=identity,
+            reconstruction=reconstruction, features=features,
         )  # fmt: skip
         held = _allowed(crops, only)
         trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place, start=begun)
 
         def saved(step: int) -> None:
+            if keep:
+                trainer.write_generator(out / f"generator-{step:07}.safetensors", step=step)
             sample_sheet(out / f"samples-{step:07}.png", held, swapped=trainer.swapped)
 
         _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every, saved=saved)

@@ -15,9 +15,18 @@ from vfx_swap.errors import ModelMismatchError
 from vfx_swap.models.arcface.network import ArcFace
 from vfx_swap.models.bring.safetensors_file import read_safetensors, write_safetensors
 from vfx_swap.models.networks import load_weights
+from vfx_swap.models.simswap.generator import Generator
 from vfx_swap.models.weights import sha256_of
 
-__all__ = ["StartWeights", "open_recogniser", "read_start", "read_state", "write_network", "write_state"]
+__all__ = [
+    "StartWeights",
+    "open_generator",
+    "open_recogniser",
+    "read_start",
+    "read_state",
+    "write_network",
+    "write_state",
+]
 
 STATE = "vfx_swap/training_state.1"
 
@@ -58,6 +67,24 @@ def read_start(path: Path) -> StartWeights:
     except ValueError as error:
         raise ModelMismatchError(f"its sizes cannot be read ({error})", where=path) from error
     return StartWeights(path, held.tensors, convention, sha256_of(path), width, blocks)
+
+
+def open_generator(path: Path) -> Generator:
+    """A generator as `vfx-swap train generator` writes it, of whatever width; frozen.
+
+    Raises:
+        MissingInputError: the file cannot be read.
+        ModelMismatchError: it is no generator, or not whole.
+    """
+    held, facts = read_start(path), read_safetensors(path).metadata
+    try:
+        latent = int(facts.get("latent", "512"))
+        network = Generator(bounded=held.convention == "official", latent=latent, width=held.width, blocks=held.blocks)
+    except (RuntimeError, ValueError) as error:
+        raise ModelMismatchError(f"its sizes cannot be read ({error})", where=path) from error
+    load_weights(network, held.tensors, where=path)
+    network.eval().requires_grad_(False)
+    return network
 
 
 def write_network(path: Path, network: nn.Module, *, facts: Mapping[str, object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,9 +20,9 @@ from vfx_swap.models.training.checkpoints import StartWeights, read_state, write
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.discriminators import MultiScale, Projected
 from vfx_swap.models.training.pairs import augmented, draw_batch
-from vfx_swap.models.training.recipes import recipe_named
+from vfx_swap.models.training.recipes import recipe_named, weighted
 
-__all__ = ["GeneratorSettings", "GeneratorTrainer"]
+__all__ = ["GeneratorSettings", "GeneratorTrainer", "swapped_by"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,12 @@ class GeneratorSettings:
     """Batches to one step."""
     rate: float | None = None
     """Of Adam; None: the recipe's."""
+    identity: float | None = None
+    """Weight of the identity's loss; None: the recipe's."""
+    reconstruction: float | None = None
+    """Weight of the reconstruction where both are one person; None: the recipe's."""
+    features: float | None = None
+    """Weight of the matched features; None: the recipe's."""
     average: float = 0.999
     """Decay of the moving average of weights, which is what is written."""
     augment: float = 1.0
@@ -79,7 +85,12 @@ class GeneratorTrainer:
             )
         if settings.half and device.type != "cuda":
             raise UsageError("half precision is trained on CUDA only", mend="Leave --half out, or give --device cuda")
-        recipe = recipe_named(settings.recipe)
+        recipe = weighted(
+            recipe_named(settings.recipe),
+            identity=settings.identity,
+            reconstruction=settings.reconstruction,
+            features=settings.features,
+        )
         self.settings, self.recipe, self.crops, self.device = settings, recipe, crops, device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -133,18 +144,23 @@ class GeneratorTrainer:
 
     def swapped(self, performers: FloatArray, identities: FloatArray) -> FloatArray:
         """Swaps by the averaged generator: (b, 3, h, w) in [0, 1] each -> the same."""
-        with torch.no_grad():
-            picture = torch.from_numpy(performers).to(self.device)
-            vector = self._vector(torch.from_numpy(identities).to(self.device))
-            answer = self._plain(self.average(self._own(picture), vector)).clamp(0.0, 1.0)
-        result: FloatArray = answer.float().cpu().numpy()
-        return result
+        return swapped_by(self.average, self.recogniser)(performers, identities)
 
     def write(self, folder: Path, *, step: int) -> None:
         """`generator.safetensors`, the moving average, and `state.safetensors` to go on from.
 
         Raises:
             OutputError: they cannot be written.
+        """
+        self.write_generator(folder / "generator.safetensors", step=step)
+        told = self._facts() | {"step": str(step), "scale": repr(self._scaler.get_scale())}
+        write_state(folder / "state.safetensors", modules=self._modules(), optimisers=self._optimisers, facts=told)
+
+    def write_generator(self, path: Path, *, step: int) -> None:
+        """The moving average alone.
+
+        Raises:
+            OutputError: it cannot be written.
         """
         facts: dict[str, object] = {
             "network": "gen224" if self.recipe.bounded else "genfix",
@@ -154,9 +170,7 @@ class GeneratorTrainer:
             "consents": " ".join(sorted({one.consent_id for one in self.crops.usage.values()})),
             **({} if self._start is None else {"from": self._start.sha256}),
         }  # fmt: skip
-        write_network(folder / "generator.safetensors", self.average, facts=facts)
-        told = self._facts() | {"step": str(step), "scale": repr(self._scaler.get_scale())}
-        write_state(folder / "state.safetensors", modules=self._modules(), optimisers=self._optimisers, facts=told)
+        write_network(path, self.average, facts=facts)
 
     def read(self, folder: Path) -> int:
         """Go on from a folder that `write` wrote; how many steps were done.
@@ -176,7 +190,10 @@ class GeneratorTrainer:
         return {"generator": self.generator, "average": self.average, "judge": self.judge}
 
     def _facts(self) -> dict[str, str]:
-        told = {key: str(value) for key, value in asdict(self.settings).items()}
+        # Weights that are the recipe's stay unsaid, as in runs begun before they could be given.
+        given = {key: value for key, value in asdict(self.settings).items()
+                 if value is not None or key not in ("identity", "reconstruction", "features")}  # fmt: skip
+        told = {key: str(value) for key, value in given.items()}
         if self._start is not None:
             told["from"] = self._start.sha256
         return told | {"side": str(self.crops.side), "crops": str(len(self.crops.labels))}
@@ -246,9 +263,7 @@ class GeneratorTrainer:
 
     def _vector(self, plain: Tensor) -> Tensor:
         """RGB in [0, 1] (B, 3, H, W) -> (B, latent) of length 1."""
-        size = (self.recogniser.size, self.recogniser.size)
-        small = nn.functional.interpolate(plain, size, mode="bilinear", antialias=True, align_corners=False)
-        return nn.functional.normalize(self.recogniser((small - self._mean) / self._std).float())
+        return _vector_of(self.recogniser, plain, mean=self._mean, std=self._std)
 
     def _follow(self, number: int) -> None:
         """Move the average. It warms up, or a short run would keep its first guess: (1 + n) / (10 + n) as in TF."""
@@ -258,3 +273,32 @@ class GeneratorTrainer:
                 kept.lerp_(new, 1.0 - decay)
             for kept, new in zip(self.average.buffers(), self.generator.buffers(), strict=True):
                 kept.copy_(new)
+
+
+def swapped_by(generator: Generator, recogniser: ArcFace) -> Callable[[FloatArray, FloatArray], FloatArray]:
+    """A generator as a function of performers and identities, (b, 3, h, w) in [0, 1] each, to swaps.
+
+    Args:
+        generator: in evaluation.
+        recogniser: the one that it was trained with, on the same device.
+    """
+    device = next(generator.parameters()).device
+    mean = torch.tensor(IMAGENET_MEAN, device=device).reshape(1, 3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=device).reshape(1, 3, 1, 1)
+
+    def swap(performers: FloatArray, identities: FloatArray) -> FloatArray:
+        with torch.no_grad():
+            picture = torch.from_numpy(performers).to(device)
+            vector = _vector_of(recogniser, torch.from_numpy(identities).to(device), mean=mean, std=std)
+            answer = generator(picture if generator.bounded else (picture - mean) / std, vector)
+            plain = answer if generator.bounded else answer * std + mean
+        result: FloatArray = plain.clamp(0.0, 1.0).float().cpu().numpy()
+        return result
+
+    return swap
+
+
+def _vector_of(recogniser: ArcFace, plain: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
+    size = (recogniser.size, recogniser.size)
+    small = nn.functional.interpolate(plain, size, mode="bilinear", antialias=True, align_corners=False)
+    return nn.functional.normalize(recogniser((small - mean) / std).float())

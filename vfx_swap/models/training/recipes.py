@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from vfx_swap.errors import UsageError
 
-__all__ = ["RECIPES", "Recipe", "recipe_named"]
+__all__ = ["RECIPES", "Recipe", "recipe_named", "weighted"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +50,22 @@ def recipe_named(name: str) -> Recipe:
     if name not in RECIPES:
         raise UsageError(f"there is no recipe {name!r}", mend=f"Recipes: {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def weighted(recipe: Recipe, *, identity: float | None, reconstruction: float | None, features: float | None) -> Recipe:
+    """The recipe with other weights of these terms; None leaves one as it is.
+
+    Raises:
+        UsageError: a weight is negative or no number.
+    """
+    told = {"identity": identity, "reconstruction": reconstruction, "features": features}
+    given = {name: value for name, value in told.items() if value is not None}
+    for name, value in given.items():
+        if not 0.0 <= value < float("inf"):
+            raise UsageError(f"the weight of {name} is 0 or more, not {value}")
+    return replace(
+        recipe,
+        identity=given.get("identity", recipe.identity),
+        reconstruction=given.get("reconstruction", recipe.reconstruction),
+        features=given.get("features", recipe.features),
+    )

@@ -16,7 +16,7 @@ from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from vfx_swap.models.training.checkpoints import read_state, write_network, write_state
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.losses import margin_logits
-from vfx_swap.models.training.pairs import augmented
+from vfx_swap.models.training.pairs import augmented, shaken
 
 __all__ = ["RecogniserSettings", "RecogniserTrainer"]
 
@@ -72,6 +72,8 @@ class RecogniserTrainer:
         rng = np.random.default_rng([settings.seed, 17, number])
         rows = rng.choice(len(crops.labels), settings.batch, replace=settings.batch > len(crops.labels))
         looks = augmented(crops.pictures[rows], seed=settings.seed, step=number, stream=0, amount=settings.augment)
+        if settings.augment > 0.0:
+            looks = shaken(looks, seed=settings.seed, step=number, amount=settings.augment)
         labels = torch.from_numpy(crops.labels[rows]).to(self.device)
         self.network.train()
         optimiser = self._optimisers["adam"]

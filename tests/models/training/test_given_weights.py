@@ -1,0 +1,69 @@
+"""Terms given other weights, a shaken recogniser, and a generator that opens as what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vfx_swap.errors import ModelMismatchError, UsageError
+from vfx_swap.models.training.crops import Crops, Usage
+from vfx_swap.models.training.pairs import shaken
+from vfx_swap.models.training.recipes import recipe_named, weighted
+
+pytest.importorskip("torch")
+
+
+def _crops() -> Crops:
+    faces = np.random.default_rng(5).integers(0, 255, (6, 48, 48, 3), dtype=np.uint8)
+    usage = Usage("consent-1", "0" * 64, "2020-01-01", "2030-12-31")
+    names = ("a", "b")
+    return Crops(faces, np.repeat(np.arange(2), 3), names, "arcface_112_v1", dict.fromkeys(names, usage))
+
+
+def test_weights_are_the_recipes_unless_given() -> None:
+    paper = recipe_named("paper")
+    assert weighted(paper, identity=None, reconstruction=None, features=None) == paper
+    other = weighted(paper, identity=3.0, reconstruction=0.0, features=None)
+    assert (other.identity, other.reconstruction, other.features) == (3.0, 0.0, paper.features)
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="weight of features"):
+            weighted(paper, identity=None, reconstruction=None, features=wrong)
+
+
+def test_shaken_looks_are_of_the_step_and_move_little() -> None:
+    yy, xx = np.mgrid[0:48, 0:48].astype(np.float32) / 47.0
+    looks = np.stack([np.stack([xx, yy, 1.0 - xx])] * 6)
+    one = shaken(looks, seed=1, step=4)
+    assert np.array_equal(one, shaken(looks, seed=1, step=4))
+    assert not np.array_equal(one, shaken(looks, seed=1, step=5))
+    assert one.dtype == np.float32
+    assert one.min() >= 0.0
+    assert one.max() <= 1.0
+    assert 0.01 < np.abs(one - looks).mean() < 0.1
+    assert np.allclose(shaken(looks, seed=1, step=4, amount=0.0), looks, atol=1e-5)
+
+
+@pytest.mark.parametrize("recipe", ["paper", "projected"])
+def test_a_generator_opens_and_swaps_as_in_training(tmp_path: Path, recipe: str) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.checkpoints import open_generator, write_network
+    from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer, swapped_by
+
+    face = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=8, size=32).eval().requires_grad_(False)
+    settings = GeneratorSettings(recipe=recipe, width=4, blocks=1, batch=2, identity=0.0)
+    trainer = GeneratorTrainer(settings, _crops(), face, device=torch.device("cpu"))
+    assert trainer.recipe.identity == 0.0
+    trainer.step(0)
+    trainer.write_generator(tmp_path / "generator.safetensors", step=1)
+    looks = np.random.default_rng(2).random((2, 3, 48, 48), dtype=np.float32)
+    opened = swapped_by(open_generator(tmp_path / "generator.safetensors"), face)
+    assert np.array_equal(opened(looks, looks[::-1].copy()), trainer.swapped(looks, looks[::-1].copy()))
+    # The identity's picture counts, and only by its vector.
+    assert not np.array_equal(opened(looks, looks), opened(looks, looks[::-1].copy()))
+    write_network(tmp_path / "face.safetensors", face, facts={"network": "arcface"})
+    with pytest.raises(ModelMismatchError, match="arcface"):
+        open_generator(tmp_path / "face.safetensors")
