@@ -28,7 +28,7 @@ FIRST = 1001
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line may change; `regions`: true ones are drawn too, `dressed`: some of the crowd wear things."""
+    """What the command line may change; `regions`: true ones are drawn, `dressed`: some of the crowd wear things."""
 
     samples: int = 8
     scale: float = 1.0
