@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -24,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,40 +93,67 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         try:
             at = json.loads((server.stdout or sys.stdin).readline())
-            seconds = asyncio.run(_rounds(at, pixels, folder, rounds=given.rounds, frames=given.frames))
+            clock = _Clock(server.pid)
+            found = asyncio.run(_rounds(at, pixels, folder, clock, rounds=given.rounds, frames=given.frames))
         finally:
             server.communicate("")
-    _tell(
-        seconds, 2 * pixels.nbytes / 1e6, title=f"{given.size} half, {pixels.nbytes / 1e6:.0f} MB", as_json=given.json
-    )
+    megabytes = pixels.nbytes / 1e6
+    _tell(found, 2 * megabytes, title=f"{given.size} half, {megabytes:.0f} MB", as_json=given.json)
 
 
-def _tell(seconds: Mapping[str, list[float]], megabytes: float, *, title: str, as_json: bool) -> None:
-    ratios = {
-        name: sorted(base / one for base, one in zip(seconds[BASE], values, strict=True))
-        for name, values in seconds.items()
-    }
-    if as_json:
-        rows = {
-            name: {"ratio": statistics.median(ratios[name]), "seconds": statistics.median(values)}
-            for name, values in seconds.items()
-        }
-        print(json.dumps(rows))
-        return
+@dataclass(frozen=True)
+class _Took:
+    """A frame there and back."""
+
+    seconds: float
+    cpu: float
+    """Seconds of CPU, client and server together."""
+
+
+class _Clock:
+    """Time by the clock, and CPU time of this process and the server's."""
+
+    def __init__(self, server: int) -> None:
+        self._server = Path(f"/proc/{server}/stat")
+        self._began = (0.0, 0.0)
+
+    def start(self) -> None:
+        """Time counts from now."""
+        self._began = (time.perf_counter(), self._cpu())
+
+    def a_frame(self, frames: int) -> _Took:
+        """Since the start, divided among so many frames."""
+        seconds, cpu = self._began
+        return _Took((time.perf_counter() - seconds) / frames, (self._cpu() - cpu) / frames)
+
+    def _cpu(self) -> float:
+        fields = self._server.read_text().rpartition(")")[2].split()
+        return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _tell(found: Mapping[str, list[_Took]], megabytes: float, *, title: str, as_json: bool) -> None:
     table = Table(title=f"there and back, {title}")
-    for heading in ("way", "x raw TCP", "least", "most", "MB/s", "s a frame"):
+    for heading in ("way", "x raw TCP", "least", "most", "x in CPU time", "MB/s", "s a frame", "s of CPU"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
-    for name, values in seconds.items():
-        middle, found = statistics.median(values), ratios[name]
-        cells = [f"{one:.2f}" for one in (statistics.median(found), found[0], found[-1])]
-        table.add_row(name, *cells, f"{megabytes / middle:.0f}", f"{middle:.3f}")
-    Console().print(table)
+    rows = {}
+    for name, values in found.items():
+        ratios = sorted(base.seconds / one.seconds for base, one in zip(found[BASE], values, strict=True))
+        cpu = statistics.median(base.cpu / one.cpu for base, one in zip(found[BASE], values, strict=True))
+        seconds, spent = (statistics.median(getattr(one, key) for one in values) for key in ("seconds", "cpu"))
+        middle = statistics.median(ratios)
+        rows[name] = {"ratio": middle, "cpu_ratio": cpu, "seconds": seconds, "cpu_seconds": spent}
+        cells = [f"{one:.2f}" for one in (middle, ratios[0], ratios[-1], cpu)]
+        table.add_row(name, *cells, f"{megabytes / seconds:.0f}", f"{seconds:.3f}", f"{spent:.3f}")
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        Console(width=120).print(table)
 
 
 async def _rounds(
-    at: Mapping[str, str], pixels: np.ndarray, folder: Path, *, rounds: int, frames: int
-) -> dict[str, list[float]]:
-    """Way -> seconds a frame in each round. One round before is not counted."""
+    at: Mapping[str, str], pixels: np.ndarray, folder: Path, clock: _Clock, *, rounds: int, frames: int
+) -> dict[str, list[_Took]]:
+    """Way -> what a frame took in each round. One round before is not counted."""
     plate = folder / "plate.exr"
     plate.write_bytes(pixels.tobytes())  # once, before anything is measured
     connections = {
@@ -134,30 +163,33 @@ async def _rounds(
     }
     channels = {name: open_channel(connection) for name, connection in connections.items()}
     raw = _Raw(at["raw"], pixels)
-    seconds: dict[str, list[float]] = {"memcpy": [], BASE: [], **{name: [] for name in WAYS}}
+    taken: dict[str, list[_Took]] = {"memcpy": [], BASE: [], **{name: [] for name in WAYS}}
     try:
         for index in range(rounds + 1):
-            found = {"memcpy": _timed(lambda: _memcpy(pixels), frames), BASE: _timed(raw.there_and_back, frames)}
+            found = {
+                "memcpy": _timed(lambda: _memcpy(pixels), clock, frames),
+                BASE: _timed(raw.there_and_back, clock, frames),
+            }
             for name, (channel, transport, views) in WAYS.items():
                 stubs = Stubs.of_channel(channels[channel])
                 found[name] = await _stream(
-                    stubs, pixels, plate, folder, transport=transport, views=views, frames=frames
+                    stubs, pixels, plate, folder, clock, transport=transport, views=views, frames=frames
                 )
             if index:
                 for name, value in found.items():
-                    seconds[name].append(value)
+                    taken[name].append(value)
     finally:
         raw.close()
         for channel in channels.values():
             await channel.close()
-    return seconds
+    return taken
 
 
-def _timed(once: Callable[[], None], frames: int) -> float:
-    start = time.perf_counter()
+def _timed(once: Callable[[], None], clock: _Clock, frames: int) -> _Took:
+    clock.start()
     for _ in range(frames):
         once()
-    return (time.perf_counter() - start) / frames
+    return clock.a_frame(frames)
 
 
 _SPACE: dict[int, np.ndarray] = {}
@@ -199,9 +231,17 @@ def _receive(connection: socket.socket, into: memoryview) -> bool:
 
 
 async def _stream(
-    stubs: Stubs, pixels: np.ndarray, plate: Path, folder: Path, *, transport: Transport, views: bool, frames: int
-) -> float:
-    """Seconds a frame, once memory was used once: neither opening a session nor first pages are what is measured."""
+    stubs: Stubs,
+    pixels: np.ndarray,
+    plate: Path,
+    folder: Path,
+    clock: _Clock,
+    *,
+    transport: Transport,
+    views: bool,
+    frames: int,
+) -> _Took:
+    """What a frame takes once memory was used once: neither opening a session nor first pages are measured."""
     height, width = pixels.shape[:2]
     window = Window(0, 0, width, height)
 
@@ -215,15 +255,15 @@ async def _stream(
         shot["output"] = str(folder / "out.####.exr")
     settings = FrameSettings(shot=shot, mode="stills", colour_space="ACEScg")
     numbers = range(1, frames + WARM + 1)
-    start, count = 0.0, 0
+    count = 0
     how: dict[str, Any] = {"read": read, "transport": transport, "views": views}
     async for frame in process_frames(stubs.frames, settings, numbers, **how):
         if frame.error is not None:
             raise SystemExit(str(frame.error))
         count += 1
         if count == WARM:
-            start = time.perf_counter()
-    return (time.perf_counter() - start) / frames
+            clock.start()
+    return clock.a_frame(frames)
 
 
 async def _serve(folder: Path, *, window: int) -> None:
