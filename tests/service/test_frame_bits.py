@@ -12,10 +12,13 @@ import OpenImageIO as oiio
 import pytest
 
 from tests.pipeline.shot_fakes import TODAY, make_identity, tools, write_png
+from tests.service.crews import FakeCrew
 from tests.service.pixel_server import serving
 from tests.service.real_handlers import RealHandlers
+from tests.service.servers import WAYS, client_of
 from vfx_swap.client.frame_values import FrameSettings, PlateFrame, Transport, plate_frame
 from vfx_swap.client.frames import process_frames
+from vfx_swap.errors import ConsentMissingError
 from vfx_swap.io.outputs import open_output
 from vfx_swap.io.plates import open_plate
 from vfx_swap.io.read import read_picture
@@ -136,3 +139,34 @@ def test_stills_need_no_tracks(tmp_path: Path) -> None:
             assert float(frame.planes["matte"].max()) == 0.75
 
     asyncio.run(asyncio.wait_for(test(), 60.0))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_whole_server_gives_the_same_bits_and_asks_for_consent(tmp_path: Path, way: str) -> None:
+    """Behind the door, with roots and consent; and without a wire."""
+    quick = tools()
+    make_identity(tmp_path / "who.identity")
+    values = values_of(tmp_path, make_plate(tmp_path / "plate", "half"), write={"layers": ["matte", "patch"]})
+    report = render_shot(shot_from_values(values, folder="/").result(), today=TODAY, tools=quick)
+    plate = open_plate(values["plate"])
+    output = open_output(tmp_path / "streamed" / "swap.####.exr", plate=plate, layers=True)
+    (tmp_path / "streamed").mkdir()
+    settings = FrameSettings({**values, "output": ""}, tracks=report.tracks.read_bytes(), colour_space="ACEScg")
+
+    async def frames() -> None:
+        handlers = RealHandlers(quick)
+        async with client_of(way, tmp_path, crew=FakeCrew(handlers), today=lambda: TODAY) as client:
+            async for frame in process_frames(
+                client.stubs.frames, settings, FRAMES, read=lambda number: plate_frame(number, plate.read(number))
+            ):
+                assert frame.error is None
+                frame.write(output)
+        handlers.close()
+
+    asyncio.run(asyncio.wait_for(frames(), 60.0))
+    for number in FRAMES:
+        local = tmp_path / "local" / f"swap.{number:04d}.exr"
+        assert output.path(number).read_bytes() == local.read_bytes()
+    make_identity(tmp_path / "who.identity", with_consent=False)
+    with pytest.raises(ConsentMissingError):
+        asyncio.run(asyncio.wait_for(frames(), 60.0))
