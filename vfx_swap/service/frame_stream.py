@@ -86,6 +86,8 @@ class FrameStream:
     respond: Callable[..., Any]
     """Makes a response: ProcessFramesResponse or ParseFramesResponse."""
     lease: Lease | None = None
+    after: Callable[[], Awaitable[None]] | None = None
+    """What is done when no frame is under way any more: closes the session."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     _pending: asyncio.Queue[_Pending | None] = field(default_factory=asyncio.Queue)
     _open: set[_Pending] = field(default_factory=set)
@@ -125,6 +127,8 @@ class FrameStream:
             await self._release(pending)
         if self._began:
             await self.tools.lanes.end()
+        if self.after is not None:
+            await self.after()
 
     async def _read(self, requests: AsyncIterator[Any], work: FrameWork) -> None:
         async for message in requests:

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from vfx_swap.errors import UnsupportedImageError, UsageError
@@ -21,9 +22,9 @@ from vfx_swap.service.serve.stream_parts import (
     client_of,
     deadline_of,
     first_message,
+    held,
     mode_of,
     priority_of,
-    receive_tracks,
     run_task,
     submit_surely,
 )
@@ -77,7 +78,7 @@ class _Swapping:
             deadline=self.deadline,
         )
 
-    def own(self, kind: Kind, body: Mapping[str, Any], *, attempt: int = 0) -> Task:
+    def own(self, kind: Kind, body: Mapping[str, Any], attempt: int = 0) -> Task:
         """A task of the session itself."""
         return Task(
             id=f"{self.session}/{kind}{attempt or ''}",
@@ -133,27 +134,21 @@ class FrameServicer(wire.frames_grpc.FrameServiceServicer):
         stream = FrameStream(self._tools, respond=wire.frames.ProcessFramesResponse)
         mode = mode_of(asked.mode, tracks_size=asked.tracks_size)
         shot, work = await self._admitted(asked, stream.id, context)
-        with self._scratch.folder(stream.id) as folder:
-            opening = False
-            try:
-                if asked.lease_id:
-                    stream.lease = self._leases.take(asked.lease_id, owner=work.client, stream=stream.id)
-                tracks = await receive_tracks(messages, asked.tracks_size, folder=folder, limits=self._tools.limits)
-                opening = True
-                body = {
-                    "session": stream.id,
-                    "shot": shot,
-                    "mode": mode,
-                    "tracks": tracks,
-                    "colour_space": asked.colour_space or shot.get("colour_space"),
-                }
-                opened = await run_task(self._tools.crew, work.own("open", body))
-                yield wire.frames.ProcessFramesResponse(ready=self._ready(stream.id, opened))
-                async with aclosing(stream.answers(messages, work)) as answers:
-                    async for answer in answers:
-                        yield answer
-            finally:
-                await self._scratch.finish(self._close(stream, work, opening=opening))
+        how: dict[str, Any] = {"client": work.client, "leases": self._leases, "scratch": self._scratch}
+        async with held(stream, messages, asked, **how) as tracks:
+            body = {
+                "session": stream.id,
+                "shot": shot,
+                "mode": mode,
+                "tracks": tracks,
+                "colour_space": asked.colour_space or shot.get("colour_space"),
+            }
+            stream.after = lambda: submit_surely(self._tools.crew, partial(work.own, "close", {"session": stream.id}))
+            opened = await run_task(self._tools.crew, work.own("open", body))
+            yield wire.frames.ProcessFramesResponse(ready=self._ready(stream.id, opened))
+            async with aclosing(stream.answers(messages, work)) as answers:
+                async for answer in answers:
+                    yield answer
 
     def _ready(self, session: str, opened: Mapping[str, Any]) -> wire.frames.FrameSessionReady:
         return wire.frames.FrameSessionReady(
@@ -190,14 +185,6 @@ class FrameServicer(wire.frames_grpc.FrameServiceServicer):
             places=self._places,
         )
         return {**shot, "plate": NO_PLATE, "output": shot.get("output") or NO_OUTPUT}, work
-
-    async def _close(self, stream: FrameStream, work: _Swapping, *, opening: bool) -> None:
-        await stream.close()
-        if stream.lease is not None:
-            self._leases.end(stream.lease)
-        if opening:
-            body = {"session": stream.id}
-            await submit_surely(self._tools.crew, lambda attempt: work.own("close", body, attempt=attempt))
 
     async def AllocateFrameSlots(
         self, request: wire.frames.AllocateFrameSlotsRequest, context: Any

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from vfx_swap.service import wire
+from vfx_swap.service.frame_answers import metric_messages
 from vfx_swap.service.job_records import EventRecord, JobRecord
 from vfx_swap.service.jobs_store import JobStore
 from vfx_swap.service.shot_message import values_to_message
 
-__all__ = ["OPERATIONS", "event_message", "job_message", "job_metrics", "operation"]
+__all__ = ["OPERATIONS", "event_message", "job_message", "operation"]
 
 OPERATIONS = "operations/"
 """What stands before a job's id in an operation's name."""
@@ -62,22 +63,12 @@ def event_message(event: EventRecord) -> wire.shots.JobEvent:
         done=body.get("done", 0),
         total=body.get("total", 0),
         message=body.get("message", ""),
-        metrics=job_metrics(body.get("metrics", {})),
+        metrics=metric_messages(body.get("metrics", {})),
     )
     message.time.FromMicroseconds(int(event.at * 1e6))
     if event.error:
         message.error.ParseFromString(event.error)
     return message
-
-
-def job_metrics(metrics: Mapping[str, Any]) -> list[wire.pixels.Metric]:
-    """Numbers of a frame, by name."""
-    return [
-        wire.pixels.Metric(name=name, text=value)
-        if isinstance(value, str)
-        else wire.pixels.Metric(name=name, number=float(value))
-        for name, value in sorted(metrics.items())
-    ]
 
 
 def _result(result: Mapping[str, Any]) -> wire.shots.RenderResult:

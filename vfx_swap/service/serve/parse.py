@@ -18,9 +18,9 @@ from vfx_swap.service.serve.stream_parts import (
     client_of,
     deadline_of,
     first_message,
+    held,
     mode_of,
     priority_of,
-    receive_tracks,
 )
 from vfx_swap.service.slots import SlotLeases
 from vfx_swap.service.work import Priority, Task
@@ -78,36 +78,27 @@ class ParseServicer(wire.parse_grpc.ParseServiceServicer):
         asked = await first_message(messages, "session", limits=self._tools.limits)
         mode = mode_of(asked.mode, tracks_size=asked.tracks_size)
         stream = FrameStream(self._tools, respond=wire.parse.ParseFramesResponse)
-        with self._scratch.folder(stream.id) as folder:
-            try:
-                if asked.lease_id:
-                    stream.lease = self._leases.take(asked.lease_id, owner=client_of(context), stream=stream.id)
-                tracks = await receive_tracks(messages, asked.tracks_size, folder=folder, limits=self._tools.limits)
-                body = {
-                    "name": asked.name or "frames",
-                    "parser": asked.parser,
-                    "cryptomatte": asked.cryptomatte,
-                    "mode": mode,
-                    "tracks": tracks,
-                    "colour_space": asked.colour_space or None,
-                }
-                work = _Parsing(
-                    session=stream.id,
-                    body=body,
-                    client=client_of(context),
-                    priority=priority_of(asked.priority),
-                    deadline=deadline_of(context),
-                    places=self._places,
-                )
-                ready = wire.frames.FrameSessionReady(session_id=stream.id, window=self._tools.limits.frames_in_flight)
-                yield wire.parse.ParseFramesResponse(ready=ready)
-                async with aclosing(stream.answers(messages, work)) as answers:
-                    async for answer in answers:
-                        yield answer
-            finally:
-                await self._scratch.finish(self._close(stream))
-
-    async def _close(self, stream: FrameStream) -> None:
-        await stream.close()
-        if stream.lease is not None:
-            self._leases.end(stream.lease)
+        client = client_of(context)
+        how: dict[str, Any] = {"client": client, "leases": self._leases, "scratch": self._scratch}
+        async with held(stream, messages, asked, **how) as tracks:
+            body = {
+                "name": asked.name or "frames",
+                "parser": asked.parser,
+                "cryptomatte": asked.cryptomatte,
+                "mode": mode,
+                "tracks": tracks,
+                "colour_space": asked.colour_space or None,
+            }
+            work = _Parsing(
+                session=stream.id,
+                body=body,
+                client=client,
+                priority=priority_of(asked.priority),
+                deadline=deadline_of(context),
+                places=self._places,
+            )
+            ready = wire.frames.FrameSessionReady(session_id=stream.id, window=self._tools.limits.frames_in_flight)
+            yield wire.parse.ParseFramesResponse(ready=ready)
+            async with aclosing(stream.answers(messages, work)) as answers:
+                async for answer in answers:
+                    yield answer

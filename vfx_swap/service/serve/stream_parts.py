@@ -17,7 +17,9 @@ from vfx_swap.errors import BusyError, LimitError, ProtocolError
 from vfx_swap.service import wire
 from vfx_swap.service.calls import current_call
 from vfx_swap.service.codec import Chunk, ChunkCodec, Malformed
+from vfx_swap.service.frame_stream import FrameStream
 from vfx_swap.service.settings import CHUNK_BYTES, Limits
+from vfx_swap.service.slots import SlotLeases
 from vfx_swap.service.work import Crew, Priority, Task
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "client_of",
     "deadline_of",
     "first_message",
+    "held",
     "kind_of",
     "mode_of",
     "next_message",
@@ -105,6 +108,47 @@ class Scratch:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
         await asyncio.shield(task)
+
+
+@contextlib.asynccontextmanager
+async def held(
+    stream: FrameStream,
+    messages: AsyncIterator[Message],
+    asked: Any,
+    *,
+    client: str,
+    leases: SlotLeases,
+    scratch: Scratch,
+) -> AsyncIterator[str | None]:
+    """All that a stream holds, for as long as it lives: its lease, its tracks, its frames under way.
+
+    Args:
+        stream: not yet begun.
+        messages: the client's; those of the tracks are taken.
+        asked: the message that opened it: FrameSession or ParseSession.
+        client: who calls.
+        leases: shared memory of clients.
+        scratch: where the tracks lie, and what outlives the call clears away.
+
+    Yields:
+        Path of the tracks file; None where none was sent.
+
+    Raises:
+        ProtocolError, LimitError: as `SlotLeases.take` and `receive_tracks`.
+    """
+
+    async def clear() -> None:
+        await stream.close()
+        if stream.lease is not None:
+            leases.end(stream.lease)
+
+    with scratch.folder(stream.id) as folder:
+        try:
+            if asked.lease_id:
+                stream.lease = leases.take(asked.lease_id, owner=client, stream=stream.id)
+            yield await receive_tracks(messages, asked.tracks_size, folder=folder, limits=stream.tools.limits)
+        finally:
+            await scratch.finish(clear())
 
 
 async def first_message(messages: AsyncIterator[Message], kind: str, *, limits: Limits) -> Any:
