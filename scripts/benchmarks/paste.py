@@ -153,9 +153,9 @@ def main() -> None:
     for size, (width, height, face) in SIZES.items():
         paste = open_paste(stage_of(width, height, face))
         pairs = [(_timed(plain, paste, clock), _timed(ours, paste, clock)) for _ in range(given.rounds + 1)][1:]
-        ratios = sorted(theirs / own for theirs, own in pairs)
-        middle = [statistics.median(pair[at] for pair in pairs) for at in (0, 1)]
-        rows.append((size, *middle, statistics.median(ratios), ratios[0], ratios[-1]))
+        ratios = sorted(pair[0] / pair[1] for pair in pairs)
+        theirs, own = (statistics.median(pair[at] for pair in pairs) for at in (0, 1))
+        rows.append((size, theirs, own, statistics.median(ratios), ratios[0], ratios[-1]))
     if given.json:
         names = ("plate", "plain_seconds", "seconds", "times_as_fast", "least", "most")
         print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
@@ -163,8 +163,8 @@ def main() -> None:
     table = Table(title="a face 400 px high in 1080p, 800 px in 4K: align, matte and comp")
     for heading in ("plate", "plain s", "ours s", "times as fast", "least", "most"):
         table.add_column(heading, justify="left" if heading == "plate" else "right")
-    for plate, *numbers in rows:
-        table.add_row(plate, *(f"{one:.4f}" for one in numbers[:2]), *(f"{one:.1f}" for one in numbers[2:]))
+    for plate, seconds, own, ratio, least, most in rows:
+        table.add_row(plate, f"{seconds:.4f}", f"{own:.4f}", f"{ratio:.1f}", f"{least:.1f}", f"{most:.1f}")
     Console().print(table)
 
 

@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from vfx_swap.cli.remote import ServerOption
 from vfx_swap.cli.rendering import RESUME, tell_report
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, MissingFrames, running, stop_requests
+from vfx_swap.cli.streaming import parse_remotely
+from vfx_swap.errors import UsageError
 
 __all__ = ["parse"]
 
@@ -27,6 +30,7 @@ def parse(
     colour_space: Annotated[str | None, typer.Option(metavar="NAME", help="The plate's OCIO colour space.")] = None,
     missing: Annotated[MissingFrames, typer.Option(help="What a missing frame becomes.")] = "error",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write frames even where they are current.")] = False,
+    server: ServerOption = "",
     device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -38,6 +42,13 @@ def parse(
     with running(json=json, debug=debug, resume=RESUME) as console:
         from vfx_swap.pipeline.parse import RegionLayer, parse_plate
 
+        if server:
+            _check_remote(overwrite=overwrite, device=device)
+            parse_remotely(
+                console, plate, out=out, server=server, regions=regions, cryptomatte=cryptomatte, frames=frames,
+                colour_space=colour_space, missing=missing, parser=engine or "",
+            )  # fmt: skip
+            return
         layers: list[RegionLayer] = ["cryptomatte"] if cryptomatte else []
         layers += ["regions"] if regions or not cryptomatte else []
         with stop_requests(console) as cancelled, console.progress() as progress:
@@ -55,3 +66,9 @@ def parse(
                 cancelled=cancelled,
             )
         tell_report(console, report)
+
+
+def _check_remote(*, overwrite: bool, device: str) -> None:
+    if overwrite or device != "cpu":
+        what = "--overwrite and --device do not go with --server: it has its own workers, and writes every frame"
+        raise UsageError(what, mend="Leave them out")

@@ -15,11 +15,20 @@ from vfx_swap.cli.session import stop_requests
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
     from vfx_swap.client import Client, Connection
-    from vfx_swap.client.values import Job, JobEvent
+    from vfx_swap.client.values import Job, JobEvent, RenderReport
     from vfx_swap.pipeline.progress import ProgressEvent
     from vfx_swap.settings import Draft
 
-__all__ = ["ServerOption", "as_progress", "connection_to", "job_fields", "render_remotely", "tell_job", "with_server"]
+__all__ = [
+    "ServerOption",
+    "as_progress",
+    "connection_to",
+    "job_fields",
+    "render_remotely",
+    "tell_job",
+    "tell_remote",
+    "with_server",
+]
 
 ServerOption = Annotated[
     str,
@@ -151,9 +160,14 @@ def _render(
                 cancelled=cancelled,
                 priority="interactive",
             )
+    tell_remote(console, report, name=str(shot.get("name", "")))
+
+
+def tell_remote(console: Console, report: RenderReport, *, name: str) -> None:
+    """Tell what a server did."""
     console.event(
         "done",
-        name=shot.get("name"),
+        name=name,
         job=report.job,
         output=report.output,
         rendered=len(report.rendered),
@@ -162,7 +176,8 @@ def _render(
         warnings=list(report.warnings),
         tracks=report.tracks,
     )
-    console.say(f"{len(report.rendered)} frames rendered to {report.output}, {len(report.skipped)} were current")
+    current = f", {len(report.skipped)} were current" if report.skipped else ""
+    console.say(f"{len(report.rendered)} frames rendered to {report.output}{current}")
     if report.without_face:
         console.say(f"{len(report.without_face)} frames without a cast face: written as the plate")
 

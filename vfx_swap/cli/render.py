@@ -11,6 +11,7 @@ from vfx_swap.cli.farming import FarmOptions, Where, render_on
 from vfx_swap.cli.remote import ServerOption, render_remotely
 from vfx_swap.cli.rendering import RESUME, local_today, run_shot
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running, stop_requests
+from vfx_swap.cli.streaming import stream_remotely
 from vfx_swap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def render(
     ] = None,
     server: ServerOption = "",
     detach: Annotated[bool, typer.Option("--detach", help="With --server: submit the shot, do not wait.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="With --server: send the frames, write the results here.")
+    ] = False,
     device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -60,10 +64,10 @@ def render(
             if on is not None or tracks_only or device != "cpu":
                 what = "--on, --tracks-only and --device do not go with --server: the server has its own workers"
                 raise UsageError(what, mend="Leave them out")
-            render_remotely(console, shot, server=server, frames=frames, overwrite=overwrite, detach=detach)
+            _remotely(console, shot, server=server, frames=frames, overwrite=overwrite, detach=detach, stream=stream)
             return
-        if detach:
-            raise UsageError("--detach goes with --server", mend="Say --server ADDRESS")
+        if detach or stream:
+            raise UsageError("--detach and --stream go with --server", mend="Say --server ADDRESS")
         settings = open_shot(shot, config=load_config())
         wanted = None if frames is None else parse_frames(frames)
         if tracks_only:
@@ -73,6 +77,17 @@ def render(
         else:
             spread = FarmOptions(on, workers=workers, chunk=chunk, address=address)
             render_on(console, shot, settings, spread, frames=wanted, overwrite=overwrite, device=device)
+
+
+def _remotely(
+    console: Console, shot: Path, *, server: str, frames: str | None, overwrite: bool, detach: bool, stream: bool
+) -> None:
+    if not stream:
+        render_remotely(console, shot, server=server, frames=frames, overwrite=overwrite, detach=detach)
+        return
+    if detach or overwrite:
+        raise UsageError("--detach and --overwrite do not go with --stream", mend="Leave them out")
+    stream_remotely(console, shot, server=server, frames=frames)
 
 
 def _prepare(console: Console, shot: Shot) -> None:

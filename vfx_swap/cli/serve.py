@@ -33,7 +33,9 @@ def serve(
         list[str] | None,
         typer.Option(metavar="D", help="One worker each: auto, cpu, cuda:N; repeat, or join by commas."),
     ] = None,
-    read: Annotated[_Folders, typer.Option(metavar="DIR", help="Folder that clients' paths may read; repeat for more.")] = None,
+    read: Annotated[
+        _Folders, typer.Option(metavar="DIR", help="Folder that clients' paths may read; repeat for more.")
+    ] = None,
     root: Annotated[_Folders, typer.Option(metavar="DIR", help="Folder that they may read and write.")] = None,
     state: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of jobs and identities.")] = None,
     access: Annotated[Path | None, typer.Option(metavar="FILE", help="Access file: tokens and their roles.")] = None,

@@ -205,12 +205,10 @@ def generator(
         if recipe == "projected":
             console.note("projected: no trained backbone is used; random features judge, which know less")
         begun = None if start is None else _start(start)
-        if begun is not None:
-            width, blocks = begun.width, begun.blocks
+        width, blocks = (width, blocks) if begun is None else (begun.width, begun.blocks)
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
-            augment=augment, seed=seed, half=half, identity=identity,
-            reconstruction=reconstruction, features=features,
+            augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, features=features,
         )  # fmt: skip
         held = _allowed(crops, only)
         trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place, start=begun)

@@ -126,6 +126,10 @@ class Client:
         """Free the memory that a model takes."""
         self._run(self._inner.unload_model(model, device=device))
 
+    def run(self, work: Callable[[AsyncClient], Coroutine[Any, Any, Value]]) -> Value:
+        """Any other work with the asynchronous client, such as `streaming.stream_shot`, to its end."""
+        return self._run(work(self._inner))
+
     def _run(self, work: Coroutine[Any, Any, Value]) -> Value:
         """Run to the end; Ctrl-C cancels it first."""
         future: Future[Value] = asyncio.run_coroutine_threadsafe(work, self._loop)

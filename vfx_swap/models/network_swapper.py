@@ -45,6 +45,8 @@ MatteMaker: TypeAlias = Callable[[ModelImage, Face, Warp], FloatArray | None]
 None where it finds no face."""
 BORDER = 0.12
 """Width of a matte's fade to the crop's border, as a fraction of half the crop."""
+AT_ONCE = 4
+"""Frames: each holds its crop and what a network has in between, some 300 MB at 224 pixels."""
 MEND_EMBEDDING = "Add it to the pack: vfx-swap identity embed NAME.identity"
 
 
@@ -180,6 +182,11 @@ class NetworkSwapper:
                 mend=self._mend,
             )
         return embedding
+
+    @property
+    def frames_at_once(self) -> int:
+        """On the CPU a network runs in one thread, so that bits do not hang on the count of cores."""
+        return AT_ONCE if self._kernels.device == "cpu" else 1
 
     def warp_for(self, face: Face, /) -> Warp:
         """The template's crop of a face, at the network's size.

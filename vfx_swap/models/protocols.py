@@ -23,6 +23,7 @@ __all__ = [
     "Parser",
     "Recogniser",
     "Restorer",
+    "SideBySide",
     "Swapper",
 ]
 
@@ -164,4 +165,14 @@ class Swapper(Protocol[Prepared]):
 
     def swap(self, crop: Crop, face: Face, prepared: Prepared, /) -> Crop:
         """The identity's face; alpha is the swapper's own matte, 0 where the plate stays, whatever the colour there."""
+        ...
+
+
+@runtime_checkable
+class SideBySide(Protocol):
+    """A swapper that several threads may use at once, of which each frame keeps one core busy."""
+
+    @property
+    def frames_at_once(self) -> int:
+        """The most that is of use."""
         ...

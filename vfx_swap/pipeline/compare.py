@@ -63,7 +63,7 @@ def compare_engines(
     device: str = "cpu",
     progress: Progress = no_progress,
     cancelled: Cancelled = never_cancelled,
-    tools: Tools = Tools(),  # noqa: B008 - frozen
+    tools: Tools = Tools(),
 ) -> Comparison:
     """Swap some frames with every engine that is here and write one picture of all.
 

@@ -73,7 +73,7 @@ def run_demo(
     today: date | None = None,
     size: tuple[int, int] = (1920, 1080),
     texture: TextureBuilder | None = None,
-    tools: Tools = Tools(),  # noqa: B008 - frozen
+    tools: Tools = Tools(),
 ) -> DemoReport:
     """The main job on the embedded default.
 

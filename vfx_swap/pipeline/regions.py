@@ -48,7 +48,7 @@ __all__ = [
 
 CRYPTOMATTE_LAYER = "CryptoFaceRegion"
 """First part of the channels' names."""
-PARSE_REVISION = 2
+PARSE_REVISION = 3
 """Part of the digest of every frame with regions; raise it when a change gives other regions from the same inputs."""
 LEAST = 1e-4
 """Coverage that is none: what filters leave far from any edge."""

@@ -6,6 +6,7 @@ frames are asked for and in how many processes never shows in a bit of the outpu
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -16,16 +17,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from vfx_swap.errors import CannotRunError, DiskFullError, InputError, OutputError, RefusedError, VfxSwapError
+from vfx_swap.models.protocols import SideBySide
 from vfx_swap.pipeline.progress import Cancelled
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest
-from vfx_swap.pipeline.render_steps import ReadFrame, read_frame, swap_read, timestamp, write_swapped
+from vfx_swap.pipeline.render_steps import ReadFrame, SwappedFrame, read_frame, swap_read, timestamp, write_swapped
 from vfx_swap.settings import file_sha256
 
 if TYPE_CHECKING:
     from vfx_swap.io.outputs import Output
 
-__all__ = ["FrameOutcome", "is_current_movie", "remove_stale", "render_frames"]
+__all__ = ["FrameOutcome", "frames_at_once", "is_current_movie", "remove_stale", "render_frames"]
 
 QUEUE_DEPTH = 2
 """Frames read ahead, and frames waiting to be written: enough to hide the disk, little memory."""
@@ -47,6 +49,7 @@ class FrameOutcome:
 
 
 _Write: TypeAlias = "Future[FrameRow | None]"
+_Swap: TypeAlias = "Future[SwappedFrame | None]"
 
 
 def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> Iterator[FrameOutcome]:
@@ -67,8 +70,11 @@ def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> 
     """
     known, numbers = dict(log.rows), iter(plan.frames)
     reads: deque[tuple[int, Future[ReadFrame]]] = deque()
+    swaps: deque[tuple[int, _Swap]] = deque()
     writes: deque[tuple[int, _Write]] = deque()
     reader, writer = ThreadPoolExecutor(1, "vfx-swap-read"), ThreadPoolExecutor(1, "vfx-swap-write")
+    at_once = frames_at_once(plan)
+    swapper = ThreadPoolExecutor(at_once, "vfx-swap-swap")
     try:
         while not cancelled():
             while len(reads) < QUEUE_DEPTH and (number := next(numbers, None)) is not None:
@@ -76,16 +82,29 @@ def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> 
             if not reads:
                 break
             number, reading = reads.popleft()
-            writes.append((number, _swap_and_write(plan, number, reading, writer)))
+            swaps.append((number, swapper.submit(_swap, plan, number, reading)))
+            if len(swaps) >= at_once:
+                writes.append(_handed_over(plan, *swaps.popleft(), writer=writer))
             # What is written goes on record at once: a process that is killed has the least to do again.
             while writes and (len(writes) > QUEUE_DEPTH or writes[0][1].done()):
                 yield _settle(plan, *writes.popleft(), log=log)
-        while writes:
-            yield _settle(plan, *writes.popleft(), log=log)
+        while swaps or writes:
+            if swaps:
+                writes.append(_handed_over(plan, *swaps.popleft(), writer=writer))
+            while writes and (not swaps or len(writes) > QUEUE_DEPTH or writes[0][1].done()):
+                yield _settle(plan, *writes.popleft(), log=log)
     finally:
         reader.shutdown(wait=True, cancel_futures=True)
+        swapper.shutdown(wait=True, cancel_futures=True)
         writer.shutdown(wait=True)  # what is swapped is worth writing, whatever ended the loop
         _keep_written(writes, log)
+
+
+def frames_at_once(plan: RenderPlan) -> int:
+    """Frames that are swapped side by side: as many as every swapper says, and no more than there are cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    each = [one.swapper.frames_at_once if isinstance(one.swapper, SideBySide) else 1 for one in plan.cast]
+    return max(1, min([cores, *each])) if each else 1
 
 
 def _keep_written(writes: deque[tuple[int, _Write]], log: RenderLog) -> None:
@@ -124,17 +143,23 @@ def is_current_movie(plan: RenderPlan, rows: Mapping[int, FrameRow], *, cancelle
         return False
 
 
-def _swap_and_write(plan: RenderPlan, number: int, reading: Future[ReadFrame], writer: ThreadPoolExecutor) -> _Write:
-    """Swap here, hand the writing over; what goes wrong is kept in the future."""
+def _swap(plan: RenderPlan, number: int, reading: Future[ReadFrame]) -> SwappedFrame | None:
+    """None where the output is current."""
+    read = reading.result()
+    return None if read.current else swap_read(plan, number, read)
+
+
+def _handed_over(plan: RenderPlan, number: int, swapping: _Swap, *, writer: ThreadPoolExecutor) -> tuple[int, _Write]:
+    """Wait for a swap and hand the writing over; what goes wrong is kept in the future."""
     done: _Write = Future()
     try:
-        read = reading.result()
-        if not read.current:
-            return writer.submit(write_swapped, plan, number, swap_read(plan, number, read))
+        swapped = swapping.result()
+        if swapped is not None:
+            return number, writer.submit(write_swapped, plan, number, swapped)
         done.set_result(None)
     except Exception as error:  # noqa: BLE001  # the frame fails, the others go on
         done.set_exception(error)
-    return done
+    return number, done
 
 
 def _settle(plan: RenderPlan, number: int, writing: _Write, *, log: RenderLog) -> FrameOutcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -127,34 +127,37 @@ def prepare_crops(
     # All records before any picture.
     usage = {folder.name: _usage(folder, fallback=consent, today=today, model=model) for folder in people}
     cut: Cut = partial(_crop, models=models, config=config, points=points, size=size, regions=regions, say=say)
-    pictures, maps, labels = list[np.ndarray](), list[np.ndarray | None](), list[int]()
-    files, skipped = list[str](), list[str]()
-    for label, folder in enumerate(people):
-        before = len(pictures)
-        for path in _pictures(folder):
-            try:
-                picture, known = cut(path)
-            except InputError as error:
-                skipped.append(f"{path}: {error.what}")
-            else:
-                pictures.append(picture)
-                maps.append(known)
-                labels.append(label)
-                files.append(f"{folder.name}/{path.name}")
-        say(f"{folder.name}: {len(pictures) - before} crops")
-    if not pictures:
+    cuts, skipped = _cut_all(people, cut, say=say)
+    if not cuts:
         raise NoFaceError("no picture had a face that could be used", where=root)
+    labels = [label for label, _, _, _ in cuts]
     write_crops(
         out,
-        pictures=np.stack(pictures),
+        pictures=np.stack([picture for _, _, picture, _ in cuts]),
         labels=np.array(labels, dtype=np.int64),
         identities=[folder.name for folder in people],
-        files=files,
+        files=[file for _, file, _, _ in cuts],
         template=template,
         usage=usage,
-        regions=np.stack([one for one in maps if one is not None]) if regions else None,
+        regions=np.stack([known for _, _, _, known in cuts if known is not None]) if regions else None,
     )
-    return Prepared(len(pictures), len(set(labels)), tuple(skipped))
+    return Prepared(len(cuts), len(set(labels)), tuple(skipped))
+
+
+def _cut_all(
+    people: Sequence[Path], cut: Cut, *, say: Callable[[str], None]
+) -> tuple[list[tuple[int, str, np.ndarray, np.ndarray | None]], list[str]]:
+    """Of every picture its person, its name, its crop and that one's regions; and what was left out, and why."""
+    cuts, skipped = list[tuple[int, str, np.ndarray, np.ndarray | None]](), list[str]()
+    for label, folder in enumerate(people):
+        before = len(cuts)
+        for path in _pictures(folder):
+            try:
+                cuts.append((label, f"{folder.name}/{path.name}", *cut(path)))
+            except InputError as error:
+                skipped.append(f"{path}: {error.what}")
+        say(f"{folder.name}: {len(cuts) - before} crops")
+    return cuts, skipped
 
 
 def _people(root: Path) -> list[Path]:

@@ -30,6 +30,7 @@ from vfx_swap.pipeline.render_log import output_trouble
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.shot_plate import ShotPlate, open_shot_plate
 from vfx_swap.pipeline.shot_tracks import ModelsOnDemand, cast_shot, shot_tracks
+from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.pipeline.training_crops import Prepared, check_training_consent, usage_of
 from vfx_swap.settings import Cast, Shot
 from vfx_swap.types import Consent, Crop, Face, Identity, Track, Window
@@ -97,9 +98,7 @@ def prepare_shot(
     cancelled: Cancelled = never_cancelled,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Prepared:
-    """Cut a shot's cast performers and their identities to crops.
-
-    Tracks are those that a render would use, made where there are none.
+    """Cut a shot's cast performers and their identities to crops, by a render's tracks, made where there are none.
 
     Args:
         shot: the settings.
@@ -127,29 +126,15 @@ def prepare_shot(
     cutter = _Cutter(template_named(template).pixels(size), size)
     identities = _allowed_identities(shot, today=today, model=model)
     performers = _performers_usage(consent, today=today, model=model)
-    config = tools.load_config()
-    plate = open_shot_plate(
-        shot.plate, frames=shot.frames, missing=shot.missing, colour_space=shot.colour_space, config=config
-    )
-    for warning in plate.warnings:
-        say(warning)
-    with plate.plate, ModelsOnDemand(tools.load_models) as models:
-        tracks = shot_tracks(
-            plate, path=_tracks_path(shot, plate), models=models, digests=tools.model_digests(),
-            progress=progress, cancelled=cancelled, analyse_with=tools.analyse,
-        )  # fmt: skip
-        owners = cast_shot(shot, tracks, config=config, models=models, progress=progress)
+    plate, found = _open_plate(shot, tools, say), _Found()
+    with plate.plate:
+        tracks, owners = _tracks_and_cast(shot, plate, tools, progress, cancelled)
         names = _names(owners, identities)
-        found = _Found()
         for track_id in owners:
-            name = f"track{track_id}"
-            count = _performer(found, names.index(name), tracks.track(track_id), plate, cutter, most, cancelled)
-            say(f"{name}: {count} crops")
+            _performer(found, names.index(f"track{track_id}"), tracks.track(track_id), plate, cutter, most, cancelled)
     for path in dict.fromkeys(cast.identity for cast in owners.values()):
-        identity = identities[path]
-        count = _identity(found, names.index(identity.name), identity, cutter)
-        say(f"{identity.name}: {count} crops")
-    _check_all(found, names, where=shot.plate)
+        _identity(found, names.index(identities[path].name), identities[path], cutter)
+    _check_all(found, names, where=shot.plate, say=say)
     usage = dict.fromkeys(names, performers) | {one.name: usage_of(_record(one)) for one in identities.values()}
     write_crops(
         out, pictures=np.stack(found.pictures), labels=np.array(found.labels, dtype=np.int64), identities=names,
@@ -157,6 +142,27 @@ def prepare_shot(
         casting=[(f"track{number}", identities[cast.identity].name) for number, cast in owners.items()],
     )  # fmt: skip
     return Prepared(len(found.pictures), len(names), tuple(found.skipped))
+
+
+def _open_plate(shot: Shot, tools: Tools, say: Callable[[str], None]) -> ShotPlate:
+    plate = open_shot_plate(
+        shot.plate, frames=shot.frames, missing=shot.missing, colour_space=shot.colour_space, config=tools.load_config()
+    )
+    for warning in plate.warnings:
+        say(warning)
+    return plate
+
+
+def _tracks_and_cast(
+    shot: Shot, plate: ShotPlate, tools: Tools, progress: Progress, cancelled: Cancelled
+) -> tuple[Tracks, dict[int, Cast]]:
+    """The shot's tracks, and track id -> casting of those that are cast."""
+    with ModelsOnDemand(tools.load_models) as models:
+        tracks = shot_tracks(
+            plate, path=_tracks_path(shot, plate), models=models, digests=tools.model_digests(),
+            progress=progress, cancelled=cancelled, analyse_with=tools.analyse,
+        )  # fmt: skip
+        return tracks, cast_shot(shot, tracks, config=plate.config, models=models, progress=progress)
 
 
 def _tracks_path(shot: Shot, plate: ShotPlate) -> Path:
@@ -206,18 +212,17 @@ def _names(owners: dict[int, Cast], identities: dict[str, Identity]) -> list[str
 
 def _performer(
     found: _Found, label: int, track: Track, plate: ShotPlate, cutter: _Cutter, most: int, cancelled: Cancelled
-) -> int:
-    """Add a track's crops; how many."""
+) -> None:
+    """Add a track's crops."""
     linear = plate.config.scene_linear_for(plate.colour_space)
     to_lin709 = plate.config.matrix(source=linear, destination=LINEAR_REC709)
     usable = [face for _, face in sorted(track.faces.items()) if not face.bridged and _hidden(face) <= MOST_HIDDEN]
     # Read twice, so that a long shot's crops in full light need not lie in memory.
     measured = [crop for _, crop in _crops(_spread(usable, MEASURED), plate, cutter, _Found(), cancelled)]
-    stops, before = cutter.stops(measured, to_lin709) if measured else 0, len(found.labels)
+    stops = cutter.stops(measured, to_lin709) if measured else 0
     for face, crop in _crops(_spread(usable, most), plate, cutter, found, cancelled):
         file = f"{plate.plate.path(face.frame).name}#{face.frame}"
         _add(found, crop, label=label, file=file, to_lin709=to_lin709, stops=stops)
-    return len(found.labels) - before
 
 
 def _crops(
@@ -234,9 +239,8 @@ def _crops(
             found.skipped.append(f"frame {face.frame}: {error.what}")
 
 
-def _identity(found: _Found, label: int, identity: Identity, cutter: _Cutter) -> int:
-    """Add the references of a pack; how many."""
-    before = len(found.labels)
+def _identity(found: _Found, label: int, identity: Identity, cutter: _Cutter) -> None:
+    """Add the references of a pack."""
     for number, reference in enumerate(identity.references):
         window = Window(0, 0, reference.rgb.shape[1], reference.rgb.shape[0])
         file = f"{identity.name}#{number}"
@@ -247,7 +251,6 @@ def _identity(found: _Found, label: int, identity: Identity, cutter: _Cutter) ->
             continue
         stops = cutter.stops([crop], np.eye(3))
         _add(found, crop, label=label, file=file, to_lin709=np.eye(3), stops=stops)
-    return len(found.labels) - before
 
 
 def _add(found: _Found, crop: Crop, *, label: int, file: str, to_lin709: NDArray[np.float64], stops: int) -> None:
@@ -273,7 +276,14 @@ def _spread(faces: list[Face], most: int) -> list[Face]:
     return [faces[int(index)] for index in np.linspace(0, len(faces) - 1, most).round()]
 
 
-def _check_all(found: _Found, names: list[str], *, where: object) -> None:
+def _check_all(found: _Found, names: list[str], *, where: object, say: Callable[[str], None]) -> None:
+    """Say how many crops of whom there are.
+
+    Raises:
+        NoFaceError: of somebody there is none.
+    """
+    for label, name in enumerate(names):
+        say(f"{name}: {found.labels.count(label)} crops")
     without = [name for label, name in enumerate(names) if label not in found.labels]
     if without:
         told = "; ".join(found.skipped[:3]) or "every face is bridged, or behind a hand"

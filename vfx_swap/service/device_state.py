@@ -91,10 +91,10 @@ def main() -> None:
 
         count = torch.cuda.device_count()
     if not count and importlib.util.find_spec("onnxruntime") is not None:
-        import onnxruntime
+        from vfx_swap.models.runtimes.onnx_session import import_onnxruntime
 
         # It does not count them: one, where the provider is there and loads.
-        count = int("CUDAExecutionProvider" in onnxruntime.get_available_providers())
+        count = int("CUDAExecutionProvider" in import_onnxruntime().get_available_providers())
     sys.stdout.write(json.dumps({"gpus": count}))
 
 

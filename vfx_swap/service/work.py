@@ -3,29 +3,31 @@
 A task is JSON both ways. Pixels never are: a `swap` names places in shared memory (`Ref` below). What each kind takes
 and gives:
 
-    analyse   {shot}, or without one {plate, out: path, frames?, colour_space?, missing?} as pipeline.shot.track_plate
-              {tracks, frames, failures: [{frame, reason}], warnings}
+    analyse   {shot, today?} | {plate, out, frames?, colour_space?, missing?}
+              {tracks, frames, warnings}
     render    {shot, frames?, overwrite?, today?}
-              {rendered, skipped, without_face, warnings, failures, log, tracks, output}
-    open      {session, shot, mode: "tracks" | "stills", tracks: path or null, colour_space?}
-              {fit_frames, layers, settings_digest, warnings}
-    swap      {session, frames: [{number, window: [x, y, width, height], display: the same, pixels: Ref, out: Ref}]}
-              {frames: [{number, window, planes: {name: Ref}, metrics, header, settings_digest, warnings}
+              {rendered, skipped, without_face, warnings, failures: [{frame, reason}], log, tracks, output}
+    open      {session, shot, mode: "tracks" | "stills", tracks: path or null, colour_space?, today?}
+              {fit_frames, layers, warnings}
+    swap      {session, frames: [FRAME]}
+              {frames: [{number, window, planes: {name: Ref}, metrics, header, settings_digest, warnings, output?}
                         | {number, seen: true} | {number, error}]}
-              A frame may be {number, path, output: path or null, out: Ref} instead: the worker reads that file, and
-              with `output` writes that one and answers {number, window, output, ...} without planes.
     close     {session}
               {}
-    parse     {name, parser?, cryptomatte, mode, tracks: path or null, colour_space, frames: as of swap}
-              {frames: as of swap}
-    identity  {name, references: [path], consent, out}
-              {path, sha256, name, recognisers, references}
+    parse     {name, parser?, cryptomatte, mode, tracks, colour_space?, frames: [FRAME]}
+              {frames: as of swap; the layers alone}
+    identity  {name, references: [path], consent: path, out, face?, colour_space?}
+              {path, sha256, name, recognisers, references, warnings}
     load      {model}
               {model, bytes}
     unload    {model}
-              {unloaded}
+              {model, unloaded}
     describe  {}
-              {engines, options, models, device}
+              {engines, options, models, loaded, device}
+
+A FRAME is {number, window: [x, y, width, height], display: the same, pixels: Ref, out: Ref} or, in a file, {number,
+path, out: Ref}; with `output`, a path, the worker writes the frame there. Of planes, `rgb` is in the plate's encoding
+and half where the plate is; all others are floats.
 
 `shot` is the values of a shot file with absolute paths, as `settings.shot_from_values` reads them. Every answer has
 `stats` too: {queue_seconds, decode_seconds, infer_seconds, encode_seconds, batch_size, device, worker, attempt}.

@@ -139,6 +139,8 @@ class _Worker:
         answers = self._answers(message, works)
         share = (time.perf_counter() - start) / max(1, len(works))
         for work, answer in zip(works, answers, strict=True):
+            if not any(work.seconds.values()):  # one step: all of it is work
+                work.seconds["infer"] = share
             stats = {f"{name}_seconds": round(value, 6) for name, value in work.seconds.items()}
             done: Message = {"type": "done", "id": work.id, "holds": self._handlers.holds()}
             done["stats"] = {**stats, "seconds": round(share, 6), "batch_size": len(works), "device": self._device}

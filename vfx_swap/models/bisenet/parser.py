@@ -17,7 +17,7 @@ from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD, build_network,
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.models.runtimes.onnx_session import device_index
 from vfx_swap.models.templates import five_points, template_named
-from vfx_swap.models.torch_kernels.device import import_torch, open_torch
+from vfx_swap.models.torch_kernels.device import import_torch, inference, open_torch
 from vfx_swap.types import LANDMARK_COUNT, Face, ModelImage, Warp
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class BiSeNetParser:
         torch = import_torch()
         normal = (image.rgb - np.asarray(IMAGENET_MEAN, np.float32)) / np.asarray(IMAGENET_STD, np.float32)
         picture = torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))[None].to(self._device)
-        with torch.inference_mode():
+        with inference(picture.device):
             scores = self._network(picture)
             alphas = (scores[0] if isinstance(scores, tuple) else scores).float().softmax(dim=1)[0]
         return np.asarray(alphas.cpu().numpy(), dtype=np.float32)

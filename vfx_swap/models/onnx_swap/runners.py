@@ -13,6 +13,7 @@ from vfx_swap.errors import DeviceError, ModelMismatchError
 from vfx_swap.models.cards import Card
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.models.runtimes.onnx_session import device_index, open_session
+from vfx_swap.models.torch_kernels.device import inference
 
 __all__ = ["OnnxRunner", "Runner", "Tensor", "TorchRunner", "open_onnx", "open_torch_network", "run_batch"]
 
@@ -108,7 +109,7 @@ class TorchRunner:
         kind = torch.float16 if self._half else torch.float32
         fed = [torch.from_numpy(np.array(inputs[role], dtype=np.float32)) for role in self._inputs]
         tensors = [one.to(self._device, kind) for one in fed]
-        with torch.inference_mode():
+        with inference(self._device):
             answer = self._network(*tensors)
         first = answer[0] if isinstance(answer, tuple | list) else answer
         return {self._output: first.float().cpu().numpy()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["import_torch", "open_torch", "to_device"]
+__all__ = ["import_torch", "inference", "open_torch", "to_device"]
 
 WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 """What cuBLAS needs to sum in one order (NVIDIA, "cuBLAS", section "Results reproducibility")."""
@@ -56,6 +58,29 @@ def open_torch(index: int | None) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     return torch.device("cpu") if index is None else torch.device("cuda", index)
+
+
+@contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """Run a network: no gradients, and on the CPU one thread.
+
+    A convolution picks its algorithm by the count of threads, and the algorithms differ in the last bit: with one
+    thread the bits are the same on every count of cores. Cores are kept busy by frames side by side.
+
+    Args:
+        device: where the network is.
+    """
+    torch = import_torch()
+    before = torch.get_num_threads()
+    alone = device.type == "cpu" and before != 1
+    if alone:
+        torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if alone:
+            torch.set_num_threads(before)
 
 
 def to_device(array: np.ndarray, device: torch.device) -> Tensor:

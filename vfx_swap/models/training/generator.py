@@ -78,13 +78,7 @@ class GeneratorTrainer:
             UsageError: sizes that do not go together.
             ModelMismatchError: the weights to start from are of another size or convention.
         """
-        if crops.side % 8 or crops.side < 48:
-            raise UsageError(
-                f"crops of {crops.side} pixels cannot be trained on",
-                mend="Prepare them with a --size that 8 divides, of at least 48",
-            )
-        if settings.half and device.type != "cuda":
-            raise UsageError("half precision is trained on CUDA only", mend="Leave --half out, or give --device cuda")
+        _check(settings, crops, device)
         recipe = weighted(
             recipe_named(settings.recipe),
             identity=settings.identity,
@@ -302,3 +296,13 @@ def _vector_of(recogniser: ArcFace, plain: Tensor, *, mean: Tensor, std: Tensor)
     size = (recogniser.size, recogniser.size)
     small = nn.functional.interpolate(plain, size, mode="bilinear", antialias=True, align_corners=False)
     return nn.functional.normalize(recogniser((small - mean) / std).float())
+
+
+def _check(settings: GeneratorSettings, crops: Crops, device: torch.device) -> None:
+    if crops.side % 8 or crops.side < 48:
+        raise UsageError(
+            f"crops of {crops.side} pixels cannot be trained on",
+            mend="Prepare them with a --size that 8 divides, of at least 48",
+        )
+    if settings.half and device.type != "cuda":
+        raise UsageError("half precision is trained on CUDA only", mend="Leave --half out, or give --device cuda")

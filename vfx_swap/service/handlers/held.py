@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -35,6 +36,7 @@ class Held:
     sessions: dict[str, Session | Exception] = field(default_factory=dict)
     """By name; where one could not be opened again, why."""
     today: Callable[[], date] = local_today
+    _letting_go: threading.Lock = field(default_factory=threading.Lock)
 
     def unload(self, engine: str) -> bool:
         """Let go of an engine, and of what its GPU keeps for it."""
@@ -44,10 +46,11 @@ class Held:
 
     def let_go(self) -> None:
         """Free memory: every engine that no session works with, and what is kept for later."""
-        for engine in self.warm.holds:
-            self.warm.unload(engine)
-        gc.collect()
-        free_device_memory()
+        with self._letting_go:  # frames are swapped side by side, and may run short together
+            for engine in self.warm.holds:
+                self.warm.unload(engine)
+            gc.collect()
+            free_device_memory()
 
     def close(self) -> None:
         """Let go of everything."""
