@@ -22,19 +22,21 @@ class Served:
 
 
 @contextmanager
-def served(root: Path, *, devices: str, state: Path) -> Iterator[Served]:
+def served(root: Path, *, devices: str, state: Path, config: Path | None = None) -> Iterator[Served]:
     """`vfx-swap serve` on a free port of this machine, while the block runs.
 
     Args:
         root: folder that clients' paths lie in; the log goes beside it.
         devices: by commas: one worker each.
         state: of the server.
+        config: a server file for what has no flag.
 
     Raises:
         RuntimeError: it did not come up.
     """
     command = [sys.executable, "-m", "vfx_swap", "serve", "--json", "--listen", "127.0.0.1:0", "--device", devices]
     command += ["--root", str(root), "--state", str(state)]
+    command += [] if config is None else ["--config", str(config)]
     with (
         (root.parent / "server.log").open("w", encoding="utf-8") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
