@@ -80,6 +80,16 @@ def test_blender_is_pinned_with_what_it_needs_and_no_more() -> None:
     assert not re.search(r"://|-r /|-c /", text_of("doubles"))
 
 
+def test_what_reads_other_timelines_is_pinned_as_the_tests_have_it() -> None:
+    found, dev = pins("editors"), pins("dev")
+    extra = project()["project"]["optional-dependencies"]["editors"]
+    assert set(found) == {canonicalize_name(Requirement(text).name) for text in extra}
+    assert all(pin.hashes and dev[name].version == pin.version for name, pin in found.items())
+    wanted = (ROOT / "requirements/editors.in").read_text(encoding="utf-8")
+    assert all(f"{pin.name}=={pin.version}\n" in wanted for pin in found.values())
+    assert not re.search(r"://|-r /|-c /", text_of("editors"))
+
+
 @pytest.mark.parametrize("lock", ["base", "gpu"])
 def test_exactly_one_cv2_and_one_onnxruntime_and_no_torch(lock: str) -> None:
     names = set(pins(lock))
@@ -162,8 +172,8 @@ def test_scripts_work_from_anywhere() -> None:
 
 def test_no_stray_requirement_files() -> None:
     names = {path.name for path in (ROOT / "requirements").iterdir()}
-    inputs = {"gpu.in", "doubles.in", "overrides.txt", "overrides-gpu.txt"}
-    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles")), *inputs}
+    inputs = {"gpu.in", "doubles.in", "editors.in", "overrides.txt", "overrides-gpu.txt"}
+    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors")), *inputs}
 
 
 def installed() -> dict[str, importlib.metadata.Distribution]:
