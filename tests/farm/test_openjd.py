@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,8 +41,10 @@ def openjd(*arguments: object) -> subprocess.CompletedProcess[str]:
 def program_file(folder: Path, *, seconds: float = 0.0) -> Path:
     """A `vfx-swap` with quick stand-ins, as one executable."""
     python, _, code = quick_program(seconds=seconds)
-    path = folder / "vfx-swap-quick"
-    path.write_text(f"#!{python}\n{code}")
+    path, script = folder / "vfx-swap-quick", folder / "quick.py"
+    script.write_text(code)
+    # No shebang of Python's own: its path may hold spaces.
+    path.write_text(f"#!/bin/sh\nexec {shlex.quote(str(python))} {shlex.quote(str(script))} \"$@\"\n")
     path.chmod(0o755)
     return path
 

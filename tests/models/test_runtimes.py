@@ -41,6 +41,20 @@ def test_cuda_without_its_provider_is_an_error_not_the_cpu() -> None:
     assert (provider, options["device_id"]) == ("CUDAExecutionProvider", "1")
 
 
+def test_tensorrt_is_there_or_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    here = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    with pytest.raises(DeviceError, match="needs a GPU"):
+        providers_for("cpu", available=here, tensorrt=True)
+    with pytest.raises(DeviceError, match="no provider for it"):
+        providers_for("cuda", available=here[1:], tensorrt=True)
+    (first, options), (second, _), last = providers_for("cuda:1", available=here, tensorrt=True, half=True)
+    assert (first, second, last) == ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+    assert (options["device_id"], options["trt_fp16_enable"]) == ("1", "True")
+    assert options["trt_engine_cache_path"] == str(tmp_path / "vfx-swap" / "tensorrt")
+    assert providers_for("cuda:1", available=here)[0][0] == "CUDAExecutionProvider"
+
+
 def test_loading_for_a_gpu_that_is_not_there() -> None:
     if "CUDAExecutionProvider" in import_onnxruntime().get_available_providers():
         pytest.skip("this ONNX Runtime has a CUDA provider")

@@ -105,6 +105,21 @@ def test_settings_of_networks_render_anew_and_leave_the_default_engine_alone(tmp
     assert settings_digest(shot) != settings_digest(boosted)
 
 
+def test_passes_of_several_frames_have_the_bits_of_any_range(tmp_path: Path, shot: Shot) -> None:
+    together = shot.model_copy(update={"network": Network(batch=3)})
+    render(together)
+    apart = elsewhere(together, tmp_path / "apart")
+    for number in (3, 1, 2):
+        render(apart, frames=[number])
+    assert written(tmp_path / "apart") == written(tmp_path / "out")
+    assert render(shot).rendered == (1, 2, 3), "bits may hang on the number of pictures in a pass: it is in the digest"
+
+
+def test_tensorrt_is_never_taken_for_granted(tmp_path: Path, shot: Shot) -> None:
+    with pytest.raises(DeviceError, match="needs a GPU"):
+        render(shot.model_copy(update={"network": Network(runtime="tensorrt")}))
+
+
 def test_exposure_is_one_for_a_track_whatever_range_is_rendered(tmp_path: Path, shot: Shot) -> None:
     """A flash in one frame: its neighbours' network picture is lit as theirs, and so is its own."""
     import vfx_swap.pipeline.network_engine as engine_of

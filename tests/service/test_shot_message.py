@@ -37,7 +37,7 @@ def test_every_setting_comes_back() -> None:
         ),
         lighting=Lighting(match="none", exposure_stops=-0.7, tint=0.1, temperature_mired=13.3),
         matte=Matte(expand_pixels=-1.5, feather=0.0, holdout=()),
-        network=Network(pixel_boost=2, parser="none"),
+        network=Network(pixel_boost=2, parser="none", batch=4, runtime="tensorrt"),
         write=Write(layers=("matte", "cryptomatte")),
     )
     assert back(given) == given

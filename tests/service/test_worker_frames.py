@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,25 @@ import numpy as np
 import pytest
 
 import vfx_swap.pipeline.regions as rooms
-from tests.pipeline.shot_fakes import ALL, TODAY, digests_of, fake_analyse, make_shot, render, tools
+from tests.pipeline.shot_fakes import (
+    ALL,
+    TODAY,
+    FakeSwapper,
+    digests_of,
+    fake_analyse,
+    fake_swap,
+    make_shot,
+    render,
+    tools,
+)
 from tests.pipeline.test_regions import BoxParser
 from tests.pipeline.test_session import Measuring
 from vfx_swap.errors import CancelledError, DeviceMemoryError, LimitError, ProtocolError, UsageError
 from vfx_swap.io.outputs import open_output
 from vfx_swap.io.plates import open_plate
 from vfx_swap.io.read import read_picture
+from vfx_swap.models.kernels import NUMPY
+from vfx_swap.pipeline.engines import Engine
 from vfx_swap.pipeline.parse import parse_plate
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.warm import WarmTools
@@ -154,6 +167,41 @@ def test_a_frame_that_fails_says_so_and_the_others_go_on(tmp_path: Path) -> None
             asked("open", {**asked.opening(shot), **body})
     with pytest.raises(ProtocolError, match="no worker does 'dance'"):
         asked("dance", {})
+
+
+class Alike(FakeSwapper):
+    """A swapper that three threads may use."""
+
+    frames_at_once = 3
+
+
+def test_frames_of_one_message_go_side_by_side_where_the_swapper_allows(tmp_path: Path) -> None:
+    """Each waits for the other two: one after another they would wait in vain."""
+    together = threading.Barrier(3, timeout=60)
+
+    def swap(*given: Any, **named: Any) -> Any:
+        together.wait()
+        return fake_swap(*given, **named)
+
+    def opened(shot: Shot, *, kernels: Any = NUMPY, **_: Any) -> Engine:
+        return Engine(id=shot.engine, swapper_for=lambda _: Alike(), digests={"fake/x": "1"}, kernels=kernels)
+
+    shot = make_shot(tmp_path, frames=(1, 2, 3))
+    render(shot, tools=tools(open_engine=opened))
+    asked = Asked(tmp_path, tools(open_engine=opened, swap_frame=swap))
+    asked.open(shot)
+    frames = [{**asked.pixels(number), "out": None, "path": None} for number in (1, 2, 3)]
+    for number, frame in zip((1, 2, 3), frames, strict=True):
+        frame["path"] = str(tmp_path / "plates" / f"plate.{number:04d}.exr")
+        frame["output"] = str(tmp_path / "sent" / f"swap.{number:04d}.exr")
+    works = [
+        Work(f"task {frame['number']}", "swap", {"session": "s", "frames": [frame]}, lambda _: None, lambda: False)
+        for frame in frames
+    ]
+    answers: list[Any] = asked.handlers.run(works)
+    assert [one["frames"][0]["number"] for one in answers] == [1, 2, 3]
+    assert all("error" not in one["frames"][0] for one in answers), answers
+    assert digests_of(tmp_path / "sent") == digests_of(tmp_path / "out")
 
 
 def test_another_worker_goes_on_with_a_session(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ embedding is mapped) is the business of the callable it is wrapped in.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeAlias
@@ -92,6 +93,7 @@ class NetworkSwapper:
         feather: float = 0.2,
         matte: MatteMaker | None = None,
         boost: int = 1,
+        batch: int = 1,
         embed: Callable[[Identity], Embedding] | None = None,
         mend_embedding: str = MEND_EMBEDDING,
         kernels: Kernels = NUMPY,
@@ -111,6 +113,7 @@ class NetworkSwapper:
             feather: width of that alpha's soft edge, as a fraction of half the crop.
             matte: makes the alpha of the performer's own face instead; what the network makes is multiplied with it.
             boost: n: the crop is n times the network's size each way (`models.pixel_boost`).
+            batch: pictures of the network's passes; so many frames may be at work side by side.
             embed: makes of an identity what the network takes, where no pack holds it.
             mend_embedding: what to do about a pack that lacks the embedding.
             kernels: whose arrays crops are. The network's picture is made on the CPU all the same.
@@ -123,6 +126,7 @@ class NetworkSwapper:
         self._network = network
         self._config = config
         self._boost = boost
+        self._batch = batch
         self._matte = matte
         self._embed = embed
         self._mend = mend_embedding
@@ -185,8 +189,8 @@ class NetworkSwapper:
 
     @property
     def frames_at_once(self) -> int:
-        """On the CPU a network runs in one thread, so that bits do not hang on the count of cores."""
-        return AT_ONCE if self._kernels.device == "cpu" else 1
+        """As many as a pass takes; on the CPU, where a network runs in one thread, a few."""
+        return max(self._batch, min(AT_ONCE, _cores()) if self._kernels.device == "cpu" else 1)
 
     def warp_for(self, face: Face, /) -> Warp:
         """The template's crop of a face, at the network's size.
@@ -246,7 +250,7 @@ class NetworkSwapper:
         return NetworkSwap(swapped, encoded.carried, decoded.changed, decoded.gain_limited, stops)
 
     def _answers(self, images: Sequence[ModelImage], prepared: PreparedNetwork) -> list[NetworkAnswer]:
-        # One by one: a batch rounds otherwise (1.8e-7 at 224 pixels) and is no quicker on a CPU.
+        # One by one: where passes take several pictures, these meet those of other frames (`onnx_swap.together`).
         return [self._network(image, prepared.embedding) for image in images]
 
     def _own_alpha(self, answer: NetworkAnswer, image: ModelImage, warp: Warp, face: Face | None) -> FloatArray:
@@ -288,3 +292,8 @@ def _smooth(distance: np.ndarray) -> np.ndarray:
     t: np.ndarray = np.clip(distance, 0.0, 1.0)
     smoothed: np.ndarray = t * t * (3.0 - 2.0 * t)
     return smoothed
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

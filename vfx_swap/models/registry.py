@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from vfx_swap.errors import ModelMissingError, UsageError
 from vfx_swap.models.cards import Card, Task, card_folder, read_cards, read_user_cards
@@ -24,9 +24,16 @@ class LoadOptions:
     threads: int = 2
     """Threads of one operator. Fixed, not the machine's count: it can change the last bits of a result."""
 
+    batch: int = 1
+    """Pictures of a swapper's forward pass, each time; it decides the last bits of a result too."""
+    runtime: Literal["default", "tensorrt"] = "default"
+    """`tensorrt`: for ONNX graphs on a GPU, in place of the CUDA provider."""
+
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise UsageError(f"at least one thread is needed, got {self.threads}")
+        if self.batch < 1:
+            raise UsageError(f"a pass takes at least one picture, got {self.batch}")
 
 
 Loader = Callable[[Card, Mapping[str, Path], LoadOptions], Any]

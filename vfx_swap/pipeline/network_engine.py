@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,7 @@ class NetworkEngine:
             config=self.config,
             matte=self.matte,
             boost=self.shot.network.pixel_boost,
+            batch=self.shot.network.batch,
             embed=self.embed,
             mend_embedding=self.mend,
             kernels=self.kernels,
@@ -141,7 +142,8 @@ def open_network(
         UsageError: the card names what is not here.
     """
     options = LoadOptions(device="cpu" if kernels.device == "torch" else kernels.device)
-    opened = open_swapper(card, options=options, registry=registry, load=load)
+    own = replace(options, batch=shot.network.batch, runtime=shot.network.runtime)
+    opened = open_swapper(card, options=own, registry=registry, load=load)
     used = [card]
     if swap_of(card).converter is not None:
         used.append(registry.card(swap_of(card).converter or "", task="convert"))

@@ -6,7 +6,6 @@ frames are asked for and in how many processes never shows in a bit of the outpu
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -17,17 +16,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from vfx_swap.errors import CannotRunError, DiskFullError, InputError, OutputError, RefusedError, VfxSwapError
-from vfx_swap.models.protocols import SideBySide
 from vfx_swap.pipeline.progress import Cancelled
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
-from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest
-from vfx_swap.pipeline.render_steps import ReadFrame, SwappedFrame, read_frame, swap_read, timestamp, write_swapped
+from vfx_swap.pipeline.render_plan import RenderPlan, frame_digest, swapped_at_once
+from vfx_swap.pipeline.render_steps import (
+    ReadFrame,
+    SwappedFrame,
+    read_frame,
+    swap_read,
+    timestamp,
+    write_swapped,
+)
 from vfx_swap.settings import file_sha256
 
 if TYPE_CHECKING:
     from vfx_swap.io.outputs import Output
 
-__all__ = ["FrameOutcome", "frames_at_once", "is_current_movie", "remove_stale", "render_frames"]
+__all__ = ["FrameOutcome", "is_current_movie", "remove_stale", "render_frames"]
 
 QUEUE_DEPTH = 2
 """Frames read ahead, and frames waiting to be written: enough to hide the disk, little memory."""
@@ -73,7 +78,7 @@ def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> 
     swaps: deque[tuple[int, _Swap]] = deque()
     writes: deque[tuple[int, _Write]] = deque()
     reader, writer = ThreadPoolExecutor(1, "vfx-swap-read"), ThreadPoolExecutor(1, "vfx-swap-write")
-    at_once = frames_at_once(plan)
+    at_once = swapped_at_once(plan)
     swapper = ThreadPoolExecutor(at_once, "vfx-swap-swap")
     try:
         while not cancelled():
@@ -98,13 +103,6 @@ def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> 
         swapper.shutdown(wait=True, cancel_futures=True)
         writer.shutdown(wait=True)  # what is swapped is worth writing, whatever ended the loop
         _keep_written(writes, log)
-
-
-def frames_at_once(plan: RenderPlan) -> int:
-    """Frames that are swapped side by side: as many as every swapper says, and no more than there are cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    each = [one.swapper.frames_at_once if isinstance(one.swapper, SideBySide) else 1 for one in plan.cast]
-    return max(1, min([cores, *each])) if each else 1
 
 
 def _keep_written(writes: deque[tuple[int, _Write]], log: RenderLog) -> None:

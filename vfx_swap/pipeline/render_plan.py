@@ -13,6 +13,7 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.comp.motion import Travel
 from vfx_swap.models.kernels import NUMPY, Kernels
+from vfx_swap.models.protocols import SideBySide
 from vfx_swap.pipeline.swap import CastFace
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vfx_swap.settings import Shot
     from vfx_swap.types import Frame, SwapResult, Track
 
-__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "SwapPlan", "frame_digest", "travel_at"]
+__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "SwapPlan", "frame_digest", "swapped_at_once", "travel_at"]
 
 
 class SwapFrame(Protocol):
@@ -130,3 +131,9 @@ def _face_key(cast: CastTrack, number: int) -> list[object]:
     fitted = (cast.fitted,) if cast.fitted else ()
     seen = [cast.track.id, cast.identity_sha256, sha.hexdigest(), face.bridged]
     return [*seen, *(repr(float(n)) for n in numbers), *fitted]
+
+
+def swapped_at_once(plan: SwapPlan) -> int:
+    """Frames that are swapped side by side: as many as every swapper says, of those that others can share."""
+    each = [one.swapper.frames_at_once if isinstance(one.swapper, SideBySide) else 1 for one in plan.cast]
+    return max(1, min(each)) if each else 1

@@ -22,7 +22,7 @@ from vfx_swap.pipeline.engines import Engine
 from vfx_swap.pipeline.frames import to_frame
 from vfx_swap.pipeline.progress import never_cancelled, no_progress
 from vfx_swap.pipeline.regions import with_regions
-from vfx_swap.pipeline.render_plan import SwapPlan
+from vfx_swap.pipeline.render_plan import SwapPlan, swapped_at_once
 from vfx_swap.pipeline.render_steps import ReadFrame, SwappedFrame, swap_read
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.shot_cast import checked, consenting_identities, prepare_cast
@@ -95,7 +95,7 @@ class _Followed:
 
 
 class Session:
-    """Made by `open_session`. For one thread."""
+    """Made by `open_session`. For one thread, but that `swap` may run in as many as `frames_at_once` says."""
 
     def __init__(
         self,
@@ -132,6 +132,14 @@ class Session:
         wanted, owners = self._shot.write.layers, {} if self._followed is None else self._followed.owners
         named = [f"matte.{track}.A" for track in owners] if "matte" in wanted else []
         return (*named, *(f"patch.{name}" for name in "RGBA" if "patch" in wanted))
+
+    @property
+    def frames_at_once(self) -> int:
+        """Frames that may be swapped side by side now: 1 while anything is still to be learnt from their order."""
+        plan = None if self._followed is None else self._followed.plan
+        if self._followed is None or plan is None or not (self._engine.fitting is None or self._followed.fitted):
+            return 1
+        return swapped_at_once(plan)
 
     def follow(self, tracks: Tracks, learnt: Learnt) -> None:
         """Cast the tracks of a shot, and find which frames the engine must see first."""

@@ -135,6 +135,12 @@ class Network(Table):
     parser: Text = "landmark-parser"
     """What finds the face's regions, in which the network's answer is laid: id of a parser's card, such as `bisenet`;
     `none`: an ellipse in the crop."""
+    batch: int = Field(default=1, ge=1, le=16)
+    """Pictures of a forward pass, filled with frames that are at work side by side; for GPUs. A frame's bits do not
+    hang on which others come along, but on this number."""
+    runtime: Literal["default", "tensorrt"] = "default"
+    """`tensorrt`: for ONNX graphs on a GPU, in place of ONNX Runtime's CUDA provider. It builds an engine for that GPU
+    and keeps it; an engine that is built anew may round otherwise."""
 
 
 class Write(Table):

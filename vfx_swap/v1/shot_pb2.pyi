@@ -35,6 +35,12 @@ class Holdout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HOLDOUT_GLASSES: _ClassVar[Holdout]
     HOLDOUT_HAND: _ClassVar[Holdout]
 
+class Runtime(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RUNTIME_UNSPECIFIED: _ClassVar[Runtime]
+    RUNTIME_DEFAULT: _ClassVar[Runtime]
+    RUNTIME_TENSORRT: _ClassVar[Runtime]
+
 class Layer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LAYER_UNSPECIFIED: _ClassVar[Layer]
@@ -59,6 +65,9 @@ HOLDOUT_UNSPECIFIED: Holdout
 HOLDOUT_HAIR: Holdout
 HOLDOUT_GLASSES: Holdout
 HOLDOUT_HAND: Holdout
+RUNTIME_UNSPECIFIED: Runtime
+RUNTIME_DEFAULT: Runtime
+RUNTIME_TENSORRT: Runtime
 LAYER_UNSPECIFIED: Layer
 LAYER_MATTE: Layer
 LAYER_PATCH: Layer
@@ -167,12 +176,16 @@ class HoldoutList(_message.Message):
     def __init__(self, values: _Optional[_Iterable[_Union[Holdout, str]]] = ...) -> None: ...
 
 class Network(_message.Message):
-    __slots__ = ("pixel_boost", "parser")
+    __slots__ = ("pixel_boost", "parser", "batch", "runtime")
     PIXEL_BOOST_FIELD_NUMBER: _ClassVar[int]
     PARSER_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
     pixel_boost: int
     parser: str
-    def __init__(self, pixel_boost: _Optional[int] = ..., parser: _Optional[str] = ...) -> None: ...
+    batch: int
+    runtime: Runtime
+    def __init__(self, pixel_boost: _Optional[int] = ..., parser: _Optional[str] = ..., batch: _Optional[int] = ..., runtime: _Optional[_Union[Runtime, str]] = ...) -> None: ...
 
 class Write(_message.Message):
     __slots__ = ("layers",)

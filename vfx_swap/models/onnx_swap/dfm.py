@@ -11,6 +11,7 @@ from vfx_swap.models.cards import Card
 from vfx_swap.models.network_swapper import NetworkAnswer
 from vfx_swap.models.onnx_swap.runners import Runner, open_onnx, run_batch
 from vfx_swap.models.onnx_swap.tensors import masks_of, pictures_of, tensor_of
+from vfx_swap.models.onnx_swap.together import together
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.types import Embedding, ModelImage
 
@@ -61,4 +62,4 @@ def load_dfm(card: Card, files: Mapping[str, Path], options: LoadOptions) -> Dfm
         ModelMismatchError: the graph is not what the card says.
         DeviceError: the device is not there.
     """
-    return DfmNetwork(card=card, runner=open_onnx(card, files, options))
+    return DfmNetwork(card=card, runner=together(open_onnx(card, files, options), batch=options.batch))

@@ -20,6 +20,7 @@ from vfx_swap.models.network_swapper import NetworkAnswer
 from vfx_swap.models.onnx_swap.converter import EmbeddingConverter
 from vfx_swap.models.onnx_swap.runners import Runner, Tensor, open_onnx, open_torch_network, run_batch
 from vfx_swap.models.onnx_swap.tensors import aligned, masks_of, pictures_of, tensor_of
+from vfx_swap.models.onnx_swap.together import together
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.types import Detection, Embedding, ModelImage
 
@@ -140,7 +141,7 @@ def load_onnx_swap(card: Card, files: Mapping[str, Path], options: LoadOptions) 
     emap = None
     if swap_of(card).scale.startswith("emap"):
         emap = find_map(files["graph"].read_bytes(), shape=EMAP, where=files["graph"])
-    return CardSwapNetwork(card=card, runner=open_onnx(card, files, options), emap=emap)
+    return CardSwapNetwork(card=card, runner=together(open_onnx(card, files, options), batch=options.batch), emap=emap)
 
 
 def load_torch_swap(card: Card, files: Mapping[str, Path], options: LoadOptions) -> CardSwapNetwork:
@@ -151,7 +152,7 @@ def load_torch_swap(card: Card, files: Mapping[str, Path], options: LoadOptions)
         DeviceError: torch or the device is not there.
     """
     runner = open_torch_network(card, files, options, inputs=("target", "source"), output="image")
-    return CardSwapNetwork(card=card, runner=runner)
+    return CardSwapNetwork(card=card, runner=together(runner, batch=options.batch))
 
 
 def swap_of(card: Card) -> SwapSpec:

@@ -9,15 +9,17 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vfx_swap.errors import DeviceError, ModelMismatchError
+from vfx_swap.errors import DeviceError, ModelMismatchError, UsageError
 from vfx_swap.models.cards import Card
 from vfx_swap.models.registry import LoadOptions
-from vfx_swap.models.runtimes.onnx_session import device_index, open_session
+from vfx_swap.models.runtimes.onnx_session import device_index, import_onnxruntime, open_session
 from vfx_swap.models.torch_kernels.device import inference
 
 __all__ = ["OnnxRunner", "Runner", "Tensor", "TorchRunner", "open_onnx", "open_torch_network", "run_batch"]
 
 Tensor: TypeAlias = NDArray[Any]
+KEPT_BYTES = 1 << 16
+"""Largest tensor that is compared with the last one instead of being sent again: vectors, not pictures."""
 _IMAGE_WORDS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
 
 
@@ -40,7 +42,18 @@ class Runner(Protocol):
 class OnnxRunner:
     """A graph in ONNX Runtime. Safe to call from several threads."""
 
-    def __init__(self, *, session: Any, roles: Mapping[str, str], where: object) -> None:
+    def __init__(self, *, session: Any, roles: Mapping[str, str], where: object, bind: str = "") -> None:
+        """Wrap a session.
+
+        Args:
+            session: of ONNX Runtime.
+            roles: role -> name in the graph, of its inputs and outputs.
+            where: the file, for messages.
+            bind: device on which tensors are bound, as `cuda:0`; empty: ONNX Runtime takes and gives plain arrays.
+
+        Raises:
+            ModelMismatchError: the graph has other inputs and outputs.
+        """
         taken = {one.name: one for one in session.get_inputs()}
         given = [one.name for one in session.get_outputs()]
         self._inputs = {role: name for role, name in roles.items() if name in taken}
@@ -58,6 +71,8 @@ class OnnxRunner:
         self.most: int | None = min(fixed) if fixed else None
         self._session = session
         self._where = where
+        self._bind = bind
+        self._kept: dict[str, tuple[Tensor, Any]] = {}
 
     @property
     def inputs(self) -> frozenset[str]:
@@ -73,7 +88,7 @@ class OnnxRunner:
         """
         feed = {self._inputs[role]: inputs[role].astype(self._dtypes[role], copy=False) for role in self._inputs}
         try:
-            answers = self._session.run(list(self._outputs.values()), feed)
+            answers = self._bound(feed) if self._bind else self._session.run(list(self._outputs.values()), feed)
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             told = " ".join(str(error).split())
             if type(error).__name__ == "InvalidArgument":
@@ -83,6 +98,28 @@ class OnnxRunner:
                 ) from error
             raise DeviceError(f"the network failed: {told}", where=self._where) from error
         return dict(zip(self._outputs, answers, strict=True))
+
+    def _bound(self, feed: Mapping[str, Tensor]) -> list[Tensor]:
+        """Run on tensors that lie on the device; the identity, the same from frame to frame, goes there once."""
+        name, _, number = self._bind.partition(":")
+        where = (name, int(number or 0))
+        binding = self._session.io_binding()
+        for key, tensor in feed.items():
+            binding.bind_ortvalue_input(key, self._on_device(key, tensor, *where))
+        for key in self._outputs.values():
+            binding.bind_output(key, *where)
+        self._session.run_with_iobinding(binding)
+        answers: list[Tensor] = binding.copy_outputs_to_cpu()
+        return answers
+
+    def _on_device(self, key: str, tensor: Tensor, name: str, number: int) -> Any:
+        held = self._kept.get(key)  # read once: another thread may put its own there
+        if held is not None and held[0].dtype == tensor.dtype and np.array_equal(held[0], tensor):
+            return held[1]
+        placed = import_onnxruntime().OrtValue.ortvalue_from_numpy(tensor, name, number)
+        if tensor.nbytes <= KEPT_BYTES:
+            self._kept[key] = (tensor.copy(), placed)
+        return placed
 
 
 class TorchRunner:
@@ -123,8 +160,17 @@ def open_onnx(card: Card, files: Mapping[str, Path], options: LoadOptions) -> On
         DeviceError: the device is not there.
     """
     path = files["graph"]
-    session = open_session(path.read_bytes(), device=options.device, threads=options.threads, where=path)
-    return OnnxRunner(session=session, roles=card.roles, where=path)
+    session = open_session(
+        path.read_bytes(),
+        device=options.device,
+        threads=options.threads,
+        where=path,
+        tensorrt=options.runtime == "tensorrt",
+        half=card.half,
+    )
+    index = device_index(options.device)
+    bind = "" if index is None else f"cuda:{index}"
+    return OnnxRunner(session=session, roles=card.roles, where=path, bind=bind)
 
 
 def open_torch_network(
@@ -134,6 +180,7 @@ def open_torch_network(
 
     Raises:
         ModelMismatchError: the weights are not that network's.
+        UsageError: TensorRT is to run them.
         DeviceError: torch or the device is not there.
         ValueError: the card names no network.
     """
@@ -143,6 +190,11 @@ def open_torch_network(
 
     if card.weights is None:
         raise ValueError(f"the card {card.id!r} names no network")
+    if options.runtime == "tensorrt":
+        raise UsageError(
+            f"TensorRT runs ONNX graphs, and {card.id!r} has torch weights",
+            mend="Export and add the graph (vfx-swap models export), or leave network.runtime out",
+        )
     device = open_torch(device_index(options.device))
     network = build_network(card.weights.network)
     load_weights(network, read_safetensors(files["network"]).tensors, where=files["network"])

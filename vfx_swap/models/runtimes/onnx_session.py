@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vfx_swap.errors import DeviceError, ModelMismatchError, UsageError
 
-__all__ = ["device_index", "free_input_shape", "import_onnxruntime", "open_session", "providers_for"]
+__all__ = ["device_index", "engine_folder", "free_input_shape", "import_onnxruntime", "open_session", "providers_for"]
+
+TENSORRT = "TensorrtExecutionProvider"
 
 
 def import_onnxruntime() -> Any:
@@ -37,12 +40,14 @@ def device_index(device: str) -> int | None:
     return None if device == "cpu" else int(match.group(1) or 0)
 
 
-def providers_for(device: str, *, available: Sequence[str]) -> list[Any]:
+def providers_for(device: str, *, available: Sequence[str], tensorrt: bool = False, half: bool = False) -> list[Any]:
     """ONNX Runtime's provider list for a device: one provider for cpu, CUDA with its options for a GPU.
 
     Args:
         device: `cpu`, `cuda` or `cuda:N`.
         available: `onnxruntime.get_available_providers()`.
+        tensorrt: TensorRT first; CUDA takes the operators that it does not know.
+        half: let TensorRT compute in float16.
 
     Raises:
         UsageError: the name is no device.
@@ -50,6 +55,8 @@ def providers_for(device: str, *, available: Sequence[str]) -> list[Any]:
     """
     index = device_index(device)
     if index is None:
+        if tensorrt:
+            raise DeviceError("TensorRT needs a GPU", mend="Say --device cuda, or leave network.runtime out")
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in available:
         raise DeviceError(
@@ -59,10 +66,37 @@ def providers_for(device: str, *, available: Sequence[str]) -> list[Any]:
         )
     # The heuristic search is repeatable between processes; the exhaustive default times kernels and picks by luck.
     options = {"device_id": str(index), "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
-    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+    cuda: list[Any] = [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+    if not tensorrt:
+        return cuda
+    if TENSORRT not in available:
+        raise DeviceError(
+            f"TensorRT was asked for, but this ONNX Runtime has no provider for it (it has {', '.join(available)})",
+            mend="Install TensorRT and the GPU build of ONNX Runtime, or leave network.runtime out",
+        )
+    built = {
+        "device_id": str(index),
+        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_path": str(engine_folder()),
+        "trt_timing_cache_enable": "True",
+        "trt_timing_cache_path": str(engine_folder()),
+        "trt_fp16_enable": str(half),
+    }
+    return [(TENSORRT, built), *cuda]
 
 
-def open_session(graph: bytes, *, device: str, threads: int, where: object) -> Any:
+def engine_folder() -> Path:
+    """Where TensorRT's engines are kept: `vfx-swap/tensorrt` in the user's cache (XDG).
+
+    A farm whose machines are to give the same bits shares this folder: engines are tuned by timing when they are built.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "vfx-swap" / "tensorrt"
+
+
+def open_session(
+    graph: bytes, *, device: str, threads: int, where: object, tensorrt: bool = False, half: bool = False
+) -> Any:
     """An inference session that runs on the device asked for, or an error.
 
     Args:
@@ -70,6 +104,8 @@ def open_session(graph: bytes, *, device: str, threads: int, where: object) -> A
         device: `cpu`, `cuda` or `cuda:N`.
         threads: threads of one operator; operators run one after another.
         where: the file's path, for messages.
+        tensorrt: on a GPU, TensorRT in place of the CUDA provider.
+        half: let TensorRT compute in float16.
 
     Raises:
         UsageError: the name is no device.
@@ -77,7 +113,11 @@ def open_session(graph: bytes, *, device: str, threads: int, where: object) -> A
         ModelMismatchError: ONNX Runtime cannot read the graph.
     """
     onnxruntime = import_onnxruntime()
-    providers = providers_for(device, available=onnxruntime.get_available_providers())
+    available = onnxruntime.get_available_providers()
+    providers = providers_for(device, available=available, tensorrt=tensorrt, half=half)
+    wanted = TENSORRT if tensorrt else "CUDAExecutionProvider"
+    if tensorrt:
+        engine_folder().mkdir(parents=True, exist_ok=True)
     if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
@@ -92,7 +132,7 @@ def open_session(graph: bytes, *, device: str, threads: int, where: object) -> A
         if device != "cpu":
             raise DeviceError(f"the device {device!r} does not start: {_first_line(error)}", where=where) from error
         raise ModelMismatchError(f"ONNX Runtime cannot read it: {_first_line(error)}", where=where) from error
-    if device != "cpu" and "CUDAExecutionProvider" not in session.get_providers():
+    if device != "cpu" and wanted not in session.get_providers():
         raise DeviceError(
             f"the device {device!r} was asked for, but ONNX Runtime fell back to {', '.join(session.get_providers())}",
             where=where,

@@ -51,7 +51,7 @@ def with_memory(run: Callable[[], Result], *, let_go: Callable[[], None], device
         if not is_out_of_memory(error):
             raise
         what = f"the memory of {device} is not enough, with everything else let go: {error}"
-        mend = "Use a smaller pixel_boost or plate, or a device with more memory"
+        mend = "Use a smaller network.batch, pixel_boost or plate, or a device with more memory"
         raise DeviceMemoryError(what, where=device, mend=mend) from error
 
 

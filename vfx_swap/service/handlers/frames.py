@@ -19,7 +19,7 @@ from vfx_swap.io.sent import OnePicture, picture_of
 from vfx_swap.pipeline.frames import from_frame
 from vfx_swap.pipeline.render_plan import RenderPlan, SwapPlan, frame_digest
 from vfx_swap.pipeline.render_steps import SwappedFrame, frame_header, write_swapped
-from vfx_swap.pipeline.session import open_session
+from vfx_swap.pipeline.session import Session, open_session
 from vfx_swap.service.handlers.held import Held, text_of
 from vfx_swap.service.handlers.shots import shot_of, today_of
 from vfx_swap.service.link import Message, error_to_json
@@ -27,7 +27,16 @@ from vfx_swap.service.pool import ref_from_json
 from vfx_swap.service.worker import Work
 from vfx_swap.types import Window
 
-__all__ = ["Swap", "close_frames", "frames_of", "open_frames", "reopen_frames", "swap_frames", "work_on"]
+__all__ = [
+    "Swap",
+    "close_frames",
+    "frames_at_once",
+    "frames_of",
+    "open_frames",
+    "reopen_frames",
+    "swap_frames",
+    "work_on",
+]
 
 Swap = Callable[[int, Picture], tuple[SwapPlan, SwappedFrame] | None]
 """A frame's number and picture in; None where it was only seen."""
@@ -92,6 +101,13 @@ def swap_frames(held: Held, work: Work) -> Message:
     if any("seen" in one for one in answer["frames"]):
         answer["keep"] = {"learnt": session.learnt}
     return answer
+
+
+def frames_at_once(held: Held, works: Sequence[Work]) -> int:
+    """How many of these `swap` tasks may run side by side: as many as each of their sessions says."""
+    sessions = [held.sessions.get(str(work.body.get("session"))) for work in works]
+    each = [one.frames_at_once if isinstance(one, Session) else 1 for one in sessions]
+    return min([len(works), *each]) if each else 1
 
 
 def frames_of(work: Work) -> Sequence[Message]:

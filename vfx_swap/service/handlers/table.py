@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -11,7 +12,13 @@ from vfx_swap.errors import ProtocolError, VfxSwapError
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.warm import WarmTools
 from vfx_swap.service.handlers.device_memory import with_memory
-from vfx_swap.service.handlers.frames import close_frames, open_frames, reopen_frames, swap_frames
+from vfx_swap.service.handlers.frames import (
+    close_frames,
+    frames_at_once,
+    open_frames,
+    reopen_frames,
+    swap_frames,
+)
 from vfx_swap.service.handlers.held import Held
 from vfx_swap.service.handlers.identities import identity
 from vfx_swap.service.handlers.models import describe, load, unload
@@ -63,13 +70,18 @@ class WorkerHandlers:
         single = SINGLE.get(kind)
         if single is None:
             raise ProtocolError(f"no worker does {kind!r}")
-        answers: list[Message | BaseException] = []
-        for work in works:
+
+        def done(work: Work) -> Message | BaseException:
             try:
-                answers.append(single(self._held, work))
+                return single(self._held, work)
             except VfxSwapError as error:
-                answers.append(error)
-        return answers
+                return error
+
+        side_by_side = frames_at_once(self._held, works) if kind == "swap" else 1
+        if side_by_side == 1:
+            return [done(work) for work in works]
+        with ThreadPoolExecutor(side_by_side, "vfx-swap-swap") as pool:
+            return list(pool.map(done, works))
 
     def reopen(self, affinity: str, body: Message) -> None:
         """As `Handlers.reopen`."""
