@@ -5,7 +5,8 @@
 Every stream is made of good messages of which some are changed: bits flipped, ends cut off, whole messages swapped,
 repeated, left out, numbers replaced by their extremes, or bytes that never were a message. The server must end each
 stream with a status that is not its own fault, serve a good stream afterwards, and hold no more files, working folders
-or shared memory than before.
+or shared memory than before. Then every method of every service is called with fields that are of their type and no
+more than that: numbers at their ends, paths that lead out, ranges of millions, ids of nothing.
 """
 
 from __future__ import annotations
@@ -171,6 +172,21 @@ async def _each(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
         yield message
 
 
+async def _fuzz_services(messages: int, seed: int, folder: Path) -> None:
+    from scripts.benchmarks._fuzz_services import ServiceFuzz, methods, serving_all
+
+    start = time.perf_counter()
+    async with serving_all(folder) as (address, known, words), grpc.aio.insecure_channel(address) as channel:
+        fuzz = ServiceFuzz(channel, seed=seed, known=known, words=words)
+        await fuzz.run(messages=messages)
+    print(f"{fuzz.messages} messages in {sum(fuzz.statuses.values())} calls of {len(methods())} methods, seed {seed}")
+    print(f"  {time.perf_counter() - start:.0f} s; calls ended with {dict(fuzz.statuses.most_common())}")
+    for text in fuzz.internal[:10]:
+        print(f"  broke: {text}")
+    if fuzz.internal:
+        raise SystemExit(1)
+
+
 async def _fuzz(messages: int, seed: int, folder: Path) -> None:
     from tests.service.pixel_server import memory_files, serving
 
@@ -199,6 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_fuzz(given.messages, given.seed, Path(folder)))
+        asyncio.run(_fuzz_services(given.messages, given.seed, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -176,7 +176,8 @@ async def serving(
     )
     metrics = Metrics()
     streams = open_streams(settings, crew, admit=admit, places=Places(folder), metrics=metrics, memory=memory)
-    door = Door(access=AccessControl(None), metrics=metrics, streams_per_client=8)
+    stall = settings.limits.stall_seconds
+    door = Door(access=AccessControl(None), metrics=metrics, streams_per_client=8, stall_seconds=stall)
     server = grpc.aio.server(interceptors=[door], options=server_options(settings))
     for name, servicer in streams.servicers.items():
         ADD_STREAMS[name](servicer, server)

@@ -19,7 +19,6 @@ from vfx_swap.client.retry import Patience
 from vfx_swap.errors import FramesFailedError, ServerUnreachableError
 from vfx_swap.pipeline.render_log import read_log
 from vfx_swap.pipeline.shot import render_shot
-from vfx_swap.service import wire
 from vfx_swap.settings import Shot
 
 SECONDS = 60.0
@@ -192,67 +191,6 @@ def settled(server: QuickServer) -> int:
         last = now
         time.sleep(0.2)
     return last
-
-
-def test_malformed_bytes_do_not_end_the_server(tmp_path: Path) -> None:
-    import grpc
-    import numpy as np
-
-    folder = tmp_path / "show"
-    methods = [
-        ("vfx_swap.v1.ShotService/SubmitShot", False),
-        ("vfx_swap.v1.ShotService/ListJobs", False),
-        ("vfx_swap.v1.ShotService/WatchJob", True),
-        ("vfx_swap.v1.ModelService/LoadModel", False),
-        ("vfx_swap.v1.IdentityService/GetIdentity", False),
-        ("google.longrunning.Operations/GetOperation", False),
-        ("vfx_swap.v1.ShotService/NoSuchMethod", False),
-    ]
-    valid = wire.shots.SubmitShotRequest(
-        shot=wire.shot.Shot(name="a", plate=str(folder / "a.####.exr"), output=str(folder / "b.####.exr"))
-    ).SerializeToString()
-    noise = np.random.default_rng(11)
-
-    def spoilt() -> bytes:
-        kind = int(noise.integers(4))
-        if kind == 0:
-            return noise.bytes(int(noise.integers(0, 200)))
-        if kind == 1:
-            return valid[: int(noise.integers(0, len(valid)))]
-        if kind == 2:
-            changed = bytearray(valid)
-            for at in noise.integers(0, len(valid), 3):
-                changed[int(at)] = int(noise.integers(256))
-            return bytes(changed)
-        return valid + noise.bytes(20)
-
-    async def send(address: str) -> int:
-        refused = 0
-        async with grpc.aio.insecure_channel(address) as channel:
-
-            async def one(index: int) -> int:
-                method, streams = methods[index % len(methods)]
-                try:
-                    if streams:
-                        async for _ in channel.unary_stream(f"/{method}")(spoilt(), timeout=SECONDS):
-                            pass
-                    else:
-                        await channel.unary_unary(f"/{method}")(spoilt(), timeout=SECONDS)
-                except grpc.aio.AioRpcError:
-                    return 1
-                return 0
-
-            for first in range(0, 2000, 50):
-                refused += sum(await asyncio.gather(*(one(index) for index in range(first, first + 50))))
-        return refused
-
-    with quick_server(folder) as server:
-        before = settled(server)
-        assert asyncio.run(send(server.address)) > 1000
-        with connect(server.address) as client:
-            assert client.info().who == "local"
-        wait_for(lambda: server.files() <= before + 2)
-        assert server.terminate() == 0
 
 
 def test_a_server_that_is_gone_is_said(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ The door is an interceptor of grpc.aio. It makes one behaviour of each kind of h
 
     id and trace -> who -> role -> streams of this client -> the handler -> errors as rich status -> log and metrics
 
+A message that does not read is refused here as well, after who sent it is known. A client that takes no answer for
+`limits.stall_seconds` is sent away: what it does not read lies in memory that others wait for.
+
 A client that sends a stream is told at once that it was let in, by `x-request-id` in the initial metadata. It waits for
 that before it writes: grpc.aio's client that writes into a call which is being refused now and then reports its own
 `INTERNAL` in place of the server's status.
@@ -24,11 +27,13 @@ from typing import Any, NoReturn, TypeAlias
 from urllib.parse import unquote
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from vfx_swap.errors import BusyError, VfxSwapError
+from vfx_swap.errors import BusyError, ProtocolError, VfxSwapError
 from vfx_swap.service.access import UNGUARDED, require_role
 from vfx_swap.service.access_control import AccessControl
 from vfx_swap.service.calls import Call, Credential, entered, request_id
+from vfx_swap.service.codec import Malformed
 from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.status import error_to_status
 from vfx_swap.service.tracing import server_span
@@ -54,6 +59,7 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
         access: knows who is who.
         metrics: where calls and refusals are counted.
         streams_per_client: most streams that one who is named may have open.
+        stall_seconds: how long an answer of a stream may wait to be taken.
         recheck_seconds: how often live streams are asked again who they belong to.
     """
 
@@ -63,11 +69,13 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
         access: AccessControl,
         metrics: Metrics,
         streams_per_client: int,
+        stall_seconds: float = 300.0,
         recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self._access = access
         self._metrics = metrics
         self._most = streams_per_client
+        self._stall_seconds = stall_seconds
         self._recheck_seconds = recheck_seconds
         self._streams: Counter[str] = Counter()
         self._live: set[Call] = set()
@@ -85,18 +93,19 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
             (False, True): (handler.unary_stream, grpc.unary_stream_rpc_method_handler),
             (True, True): (handler.stream_stream, grpc.stream_stream_rpc_method_handler),
         }[bool(handler.request_streaming), bool(handler.response_streaming)]
-        answers = _many if handler.response_streaming else _one
+        answers = self._many if handler.response_streaming else _one
         streams = bool(handler.request_streaming or handler.response_streaming)
 
         async def within(request: Any, context: Any) -> Any:
             async def body(call: Call) -> Any:
                 if handler.request_streaming:
                     await context.send_initial_metadata((("x-request-id", call.id),))
-                return await answers(behaviour, request, context)
+                    return await answers(behaviour, _WellFormed(request), context)
+                return await answers(behaviour, _well_formed(request), context)
 
             return await self._through(method, context, body, streams=streams)
 
-        return make(within, handler.request_deserializer, handler.response_serializer)
+        return make(within, _reader(handler.request_deserializer), handler.response_serializer)
 
     async def _through(
         self, method: str, context: Any, body: Callable[[Call], Awaitable[Any]], *, streams: bool
@@ -115,6 +124,9 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
         except grpc.aio.AbortError:
             outcome = _name_of(context.code())
             raise
+        except NotImplementedError:  # of generated code: a method that we do not offer
+            outcome = "UNIMPLEMENTED"
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"this server has no {method}")
         except asyncio.CancelledError:
             outcome = "CANCELLED"
             if call.refusal is None:
@@ -176,6 +188,23 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]  # 
                         call.refusal = error
                         call.task.cancel()
 
+    async def _many(self, behaviour: Behaviour, request: Any, context: Any) -> None:
+        """Writes what a generator yields, so that all of it runs in this task, its end included."""
+        answers = behaviour(request, context)
+        if inspect.isawaitable(answers):  # writes by itself, such as health's Watch
+            answers = await answers
+        if not hasattr(answers, "__aiter__"):
+            return
+        async with contextlib.aclosing(answers):
+            async for one in answers:
+                try:
+                    async with asyncio.timeout(self._stall_seconds):
+                        await context.write(one)
+                except TimeoutError as error:
+                    what = f"no answer was taken for {self._stall_seconds:g} seconds"
+                    mend = "Open the stream anew, and read answers as they come"
+                    raise BusyError(what, retry_seconds=1.0, mend=mend) from error
+
     async def _refuse(self, context: Any, call: Call, error: Exception) -> NoReturn:
         self._metrics.refused(error)
         status = error_to_status(error)
@@ -202,15 +231,39 @@ async def _one(behaviour: Behaviour, request: Any, context: Any) -> Any:
     return await answer if inspect.isawaitable(answer) else answer
 
 
-async def _many(behaviour: Behaviour, request: Any, context: Any) -> None:
-    """Writes what a generator yields, so that all of it runs in this task, its end included."""
-    answers = behaviour(request, context)
-    if inspect.isawaitable(answers):  # writes by itself, such as health's Watch
-        answers = await answers
-    if hasattr(answers, "__aiter__"):
-        async with contextlib.aclosing(answers):
-            async for one in answers:
-                await context.write(one)
+class _WellFormed:
+    """A client's messages; the first that is none is raised.
+
+    Args:
+        messages: as `_reader` reads them.
+    """
+
+    def __init__(self, messages: Any) -> None:
+        self._messages = aiter(messages)
+
+    def __aiter__(self) -> _WellFormed:
+        return self
+
+    async def __anext__(self) -> Any:  # Any: a message
+        return _well_formed(await anext(self._messages))
+
+
+def _well_formed(message: Any) -> Any:
+    if isinstance(message, Malformed):
+        raise message.error
+    return message
+
+
+def _reader(read: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    """Reads as gRPC would, but gives what cannot be read to the handler: gRPC answers UNKNOWN and tells nobody."""
+
+    def reads(raw: bytes) -> Any:
+        try:
+            return read(raw) if read is not None else raw
+        except DecodeError as error:
+            return Malformed(ProtocolError(str(error)[:200], mend="Send messages of this server's protos"))
+
+    return None if read is None else reads
 
 
 def _call_of(method: str, metadata: list[tuple[str, Any]], context: Any) -> Call:

@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from vfx_swap.errors import ProtocolError, VfxSwapError
-from vfx_swap.service.codec import Chunk, Malformed
+from vfx_swap.errors import BusyError, ProtocolError, VfxSwapError
+from vfx_swap.service.codec import Chunk
 from vfx_swap.service.frame_answers import answer_messages, error_messages, seen_messages
 from vfx_swap.service.lanes import Lane, Lanes
 from vfx_swap.service.metrics import Metrics
@@ -24,7 +24,7 @@ from vfx_swap.service.settings import Limits
 from vfx_swap.service.slots import Lease
 from vfx_swap.service.work import Crew, Ref, Running, Task
 
-__all__ = ["FrameStream", "FrameWork", "StreamTools"]
+__all__ = ["FrameStream", "FrameWork", "StreamTools", "next_message"]
 
 Value = TypeVar("Value")
 BYTES_PER_PIXEL = 16
@@ -131,9 +131,10 @@ class FrameStream:
             await self.after()
 
     async def _read(self, requests: AsyncIterator[Any], work: FrameWork) -> None:
-        async for message in requests:
-            if isinstance(message, Malformed):
-                raise message.error
+        messages = aiter(requests)
+        # Between frames a client takes its time; within one it holds memory.
+        stall = self.tools.limits.stall_seconds
+        while (message := await next_message(messages, within=stall if self._receiving else None)) is not None:
             if isinstance(message, Chunk):
                 if self._receiving is None:
                     raise ProtocolError(f"a chunk of frame {message.frame}, which was not announced")
@@ -247,6 +248,24 @@ class FrameStream:
         lane, pending.lane = pending.lane, None
         if lane is not None:
             await self.tools.lanes.give(lane)
+
+
+async def next_message(messages: AsyncIterator[Any], *, within: float | None = None) -> Any:
+    """A client's next message; None at the end.
+
+    Args:
+        messages: the client's.
+        within: seconds that it may take; None: any time.
+
+    Raises:
+        BusyError: it took longer: what it holds is wanted by others.
+    """
+    try:
+        async with asyncio.timeout(within):
+            return await anext(messages, None)
+    except TimeoutError as error:
+        what = f"nothing came for {within:g} seconds, where more was to come"
+        raise BusyError(what, retry_seconds=1.0, mend="Send it again, whole") from error
 
 
 async def _unless_failed(wanted: Coroutine[Any, Any, Value] | Awaitable[Value], reader: asyncio.Task[None]) -> Value:

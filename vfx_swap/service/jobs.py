@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,17 +19,15 @@ from vfx_swap.errors import (
     BusyError,
     CancelledError,
     FrameFailure,
-    FrameRangeError,
     FramesFailedError,
     LimitError,
     RequestConflictError,
     VfxSwapError,
     WorkerDiedError,
 )
-from vfx_swap.io.paths import FramePattern
-from vfx_swap.io.ranges import format_frames, parse_frames
 from vfx_swap.service import wire
-from vfx_swap.service.job_records import EventRecord, JobRecord, JobRequest
+from vfx_swap.service.job_frames import cut, wanted_frames
+from vfx_swap.service.job_records import EventRecord, JobRecord, JobRequest, JobState
 from vfx_swap.service.jobs_store import JobStore
 from vfx_swap.service.status import error_from_status, error_to_status
 from vfx_swap.service.work import Crew, Running, Task
@@ -39,6 +37,8 @@ __all__ = ["JobLimits", "JobRunner"]
 
 Value = TypeVar("Value")
 LOG = logging.getLogger(__name__)
+KEEP_AGAIN_SECONDS = 5.0
+"""After this the end of a job is tried to be kept again."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,15 @@ class JobRunner:
         self._store = store
         self._crew = crew
         self._admit = admit
-        self._limits = limits
+        self.limits = limits
         self._told: dict[str, set[str]] = {}
         """Job -> notes and warnings that were told, each once: every chunk says them anew."""
         self._failed = failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
+        self._ending: set[str] = set()  # their end is being kept
+        self._resuming: set[str] = set()
+        self._asked: set[asyncio.Task[JobRecord]] = set()
         self._bells: dict[str, asyncio.Event] = {}
         self._stopping = False
 
@@ -102,6 +105,7 @@ class JobRunner:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*self._asked, return_exceptions=True)
         await asyncio.gather(*tasks, return_exceptions=True)
         for bell in self._bells.values():
             bell.set()
@@ -122,13 +126,16 @@ class JobRunner:
         await asyncio.to_thread(self._admit, request.shot)
         if self._stopping:
             raise BusyError("the server is going down", retry_seconds=30.0, mend="Submit again when it is back")
+        return await self._surely(self._submit_surely(request, owner=owner, request_id=request_id))
+
+    async def _submit_surely(self, request: JobRequest, *, owner: str, request_id: str) -> JobRecord:
         job, new = await asyncio.to_thread(
             self._store.add,
             request,
             owner=owner,
             request_id=request_id,
-            most=self._limits.jobs,
-            most_of_owner=self._limits.jobs_per_client,
+            most=self.limits.jobs,
+            most_of_owner=self.limits.jobs_per_client,
         )
         if new:
             self._begin(job.id)
@@ -137,9 +144,10 @@ class JobRunner:
     async def cancel(self, job: str) -> JobRecord:
         """End a job; frames in hand are finished, what is written stays. One that has ended stays as it is."""
         task = self._tasks.get(job)
-        if task is not None:
-            self._cancelled.add(job)
-            task.cancel()
+        if task is not None and job not in self._ending:
+            if job not in self._cancelled:  # else it is asked to end already, and must not be hurried out of that
+                self._cancelled.add(job)
+                task.cancel()
             await asyncio.wait([task])
         return await asyncio.to_thread(self._store.get, job)
 
@@ -153,9 +161,27 @@ class JobRunner:
         if record.state not in ("failed", "cancelled"):
             raise RequestConflictError(f"job {job} is {record.state}: there is nothing to resume")
         await asyncio.to_thread(self._admit, record.request.shot)
-        await asyncio.to_thread(self._store.turn, job, "queued")
-        self._begin(job)
+        return await self._surely(self._resume_surely(job))
+
+    async def _resume_surely(self, job: str) -> JobRecord:
+        if job in self._ending:  # its end is on disk, and its last steps are still to be made
+            await asyncio.wait([self._tasks[job]])
+        if job in self._tasks or job in self._resuming:
+            raise RequestConflictError(f"job {job} was resumed already")
+        self._resuming.add(job)
+        try:
+            await asyncio.to_thread(self._store.turn, job, "queued")
+            self._begin(job)
+        finally:
+            self._resuming.discard(job)
         return await asyncio.to_thread(self._store.get, job)
+
+    async def _surely(self, work: Coroutine[Any, Any, JobRecord]) -> JobRecord:
+        """To the end, even where who asked goes away meanwhile: what stands in the store is begun."""
+        task = asyncio.create_task(work)
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+        return await asyncio.shield(task)
 
     async def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventRecord]:
         """Every event after a number, and those to come, until the job has ended or the server goes down.
@@ -172,10 +198,13 @@ class JobRunner:
                 yield event
             if not events:
                 if record.ended or self._stopping:
+                    self._ring(job)  # nobody rings any more, and bells must not gather
                     return
                 await bell.wait()
 
     def _begin(self, job: str) -> None:
+        if self._stopping:
+            return  # the next start goes on with it
         task = asyncio.create_task(self._run(job), name=f"job {job}")
         self._tasks[job] = task
         task.add_done_callback(lambda _: self._tasks.pop(job, None))
@@ -198,68 +227,67 @@ class JobRunner:
             await self._render(job)
         except asyncio.CancelledError:
             if job in self._cancelled:
-                await self._keep(job, self._store.turn, "cancelled")
-        except VfxSwapError as error:
-            await self._fail(job, error)
+                await self._end(job, "cancelled", None)
         except Exception as error:
-            LOG.exception("job %s ended by what should not happen", job)
-            await self._fail(job, error)
+            if not isinstance(error, VfxSwapError):
+                LOG.exception("job %s ended by what should not happen", job)
+            if self._failed is not None:
+                self._failed(error)
+            await self._end(job, "failed", error)
         finally:
             self._cancelled.discard(job)
+            self._ending.discard(job)
             self._told.pop(job, None)
 
-    async def _fail(self, job: str, error: Exception) -> None:
-        """A job that cannot go on says so; where not even that can be kept, the log does."""
-        if self._failed is not None:
-            self._failed(error)
-        try:
-            await self._keep(job, self._store.turn, "failed", error=error_to_status(error).SerializeToString())
-        except VfxSwapError:
-            LOG.exception("job %s failed, which could not be kept: %s", job, error)
+    async def _end(self, job: str, state: JobState, error: Exception | None) -> None:
+        """A job comes to its end. While that cannot be kept, the disk being full, it is tried again and again."""
+        self._ending.add(job)
+        said = None if error is None else error_to_status(error).SerializeToString()
+        while True:
+            try:
+                return await self._keep(job, self._store.turn, state, error=said)
+            except VfxSwapError as trouble:
+                LOG.error("job %s is %s, which cannot be kept: %s (%s)", job, state, trouble, error)  # noqa: TRY400
+            await asyncio.sleep(KEEP_AGAIN_SECONDS)
 
     async def _render(self, job: str) -> None:
         record = await asyncio.to_thread(self._store.get, job)
         await self._keep(job, self._store.turn, "analysing")
         values = await asyncio.to_thread(self._admit, record.request.shot)
         found = await self._ask(record, "analyse", {"shot": values})
-        wanted = _wanted(record.request, found["frames"])
-        if len(wanted) > self._limits.frames:
-            what = f"{len(wanted)} frames, and a job of this server has at most {self._limits.frames}"
+        wanted = wanted_frames(record.request, found["frames"])
+        if len(wanted) > self.limits.frames:
+            what = f"{len(wanted)} frames, and a job of this server has at most {self.limits.frames}"
             raise LimitError(what, mend="Submit ranges of the shot as jobs of their own")
+        devices = max(1, len(self._crew.devices()))
         await asyncio.to_thread(self._store.expect, job, wanted)
         await self._keep(job, self._store.turn, "rendering")
         waiting = await asyncio.to_thread(self._store.waiting, job)
-        gate = asyncio.Semaphore(self._limits.chunks_per_device * max(1, len(self._crew.devices())))
-        chunks = [self._chunk(record, chunk, gate) for chunk in self._chunks(record, waiting)]
-        await _all(chunks)
+        lanes = self.limits.chunks_per_device * devices
+        todo = iter(cut(record.request, waiting, most=self.limits.chunk_frames, devices=devices))
+        await _all([self._lane(record, todo) for _ in range(lanes)])
         await self._finish(record, str(found.get("tracks", "")))
 
-    def _chunks(self, record: JobRecord, waiting: Sequence[int]) -> list[tuple[int, ...]]:
-        """The frames to render, cut; a movie or a still is one file and is not cut."""
-        size = record.request.chunk_size
-        if not size:
-            share = -(-len(waiting) // (2 * max(1, len(self._crew.devices()))))
-            size = max(1, min(self._limits.chunk_frames, share))
-        if not _cuttable(str(record.request.shot.get("output", ""))):
-            size = max(1, len(waiting))
-        return [tuple(waiting[first : first + size]) for first in range(0, len(waiting), size)]
+    async def _lane(self, record: JobRecord, todo: Iterator[tuple[int, ...]]) -> None:
+        """Render chunk after chunk."""
+        for chunk in todo:
+            await self._chunk(record, chunk)
 
-    async def _chunk(self, record: JobRecord, chunk: Sequence[int], gate: asyncio.Semaphore) -> None:
+    async def _chunk(self, record: JobRecord, chunk: Sequence[int]) -> None:
         """Render a chunk. A worker that dies of it twice shows which frame it dies of."""
-        async with gate:
-            values = await asyncio.to_thread(self._admit, record.request.shot)
-            body = {"shot": values, "frames": list(chunk), "overwrite": record.request.overwrite}
-            try:
-                await self._ask(record, "render", body)
+        values = await asyncio.to_thread(self._admit, record.request.shot)
+        body = {"shot": values, "frames": list(chunk), "overwrite": record.request.overwrite}
+        try:
+            await self._ask(record, "render", body)
+            return
+        except WorkerDiedError as error:
+            left = sorted(set(chunk) & set(await asyncio.to_thread(self._store.waiting, record.id)))
+            if len(left) < 2 or len(chunk) < 2:
+                for number in left or chunk:
+                    await self._keep_frame(record.id, number, "failed", message=str(error))
                 return
-            except WorkerDiedError as error:
-                left = sorted(set(chunk) & set(await asyncio.to_thread(self._store.waiting, record.id)))
-                if len(left) < 2 or len(chunk) < 2:
-                    for number in left or chunk:
-                        await self._keep_frame(record.id, number, "failed", message=str(error))
-                    return
         for number in left:
-            await self._chunk(record, (number,), gate)
+            await self._chunk(record, (number,))
 
     async def _ask(self, record: JobRecord, kind: Any, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One task of a job, its events kept in the order in which they came. Waits while the crew is busy."""
@@ -370,23 +398,3 @@ async def _all(works: Sequence[Awaitable[None]]) -> None:
         for one in tasks:
             one.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _wanted(request: JobRequest, there: Sequence[int]) -> list[int]:
-    """The frames of the shot that were asked for.
-
-    Raises:
-        FrameRangeError: frames that are not the shot's.
-    """
-    if not request.frames:
-        return list(there)
-    asked = parse_frames(request.frames)
-    strange = sorted(set(asked) - set(there))
-    if strange:
-        what = f"not frames of the shot: {format_frames(tuple(strange))}"
-        raise FrameRangeError(what, mend=f"The shot has frames {format_frames(tuple(there))}")
-    return sorted(set(asked))
-
-
-def _cuttable(output: str) -> bool:
-    return bool(output) and FramePattern.parse(output).kind == "sequence"

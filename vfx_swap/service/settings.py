@@ -87,6 +87,8 @@ class Limits(Table):
     """Frames that one stream has under way at once: twice what a device does together is enough."""
     frame_memory_bytes: int = Field(default=8 * _GIB, ge=1 << 26, le=1 << 44)
     """Shared memory for frames under way, of all streams; a stream that wants more waits."""
+    stall_seconds: float = Field(default=300.0, ge=1.0, le=86400.0)
+    """A stream ends when its client sends nothing in the middle of a frame, or takes no answer, for this long."""
     calls: int = Field(default=1024, ge=1, le=65536)
     """Calls that are open at once, of all clients."""
     queued_tasks: int = Field(default=1024, ge=1, le=1_000_000)

@@ -99,7 +99,12 @@ class Server:
         credentials = None if certificates is None else server_credentials(certificates)
         self._server = grpc.aio.server(
             interceptors=[
-                Door(access=access, metrics=self.metrics, streams_per_client=settings.limits.streams_per_client)
+                Door(
+                    access=access,
+                    metrics=self.metrics,
+                    streams_per_client=settings.limits.streams_per_client,
+                    stall_seconds=settings.limits.stall_seconds,
+                )
             ],
             options=server_options(settings),
             maximum_concurrent_rpcs=settings.limits.calls,

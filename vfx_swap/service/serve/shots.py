@@ -22,6 +22,8 @@ __all__ = ["OperationsServicer", "ShotServicer"]
 PAGE = 50
 LARGEST_PAGE = 200
 LONGEST_ID = 128
+LAST_EVENT = (1 << 63) - 1
+"""The largest number that SQLite holds; no job has so many events."""
 
 
 class _Jobs:
@@ -52,7 +54,7 @@ class _Jobs:
         self, *, size: int, token: str, states: tuple[JobState, ...] = ()
     ) -> tuple[tuple[JobRecord, ...], str]:
         """Jobs that who asks may see, newest first."""
-        size = min(size or PAGE, LARGEST_PAGE)
+        size = min(size, LARGEST_PAGE) if size > 0 else PAGE  # signed, as Google's own message has it
         return await asyncio.to_thread(self._store.page, owner=self._only(), states=states, size=size, before=token)
 
 
@@ -86,7 +88,7 @@ class ShotServicer(wire.shots_grpc.ShotServiceServicer):
         if len(request.request_id) > LONGEST_ID:
             raise LimitError(f"a request id of {len(request.request_id)} characters", mend="Use a UUID")
         if request.frames:
-            parse_frames(request.frames)
+            await asyncio.to_thread(parse_frames, request.frames, most=self._jobs.limits.frames)
         values = await asyncio.to_thread(self._prepare, shot_values(request.shot))
         asked = JobRequest(
             shot=values,
@@ -104,7 +106,7 @@ class ShotServicer(wire.shots_grpc.ShotServiceServicer):
 
     async def ListJobs(self, request: wire.shots.ListJobsRequest, context: Any) -> wire.shots.ListJobsResponse:
         """Jobs of who asks, newest first."""
-        states = tuple(_state(number) for number in request.states)
+        states = tuple(_state(number) for number in dict.fromkeys(request.states))
         records, token = await self._known.page(size=request.page_size, token=request.page_token, states=states)
         jobs = [await self._message(one) for one in records]
         return wire.shots.ListJobsResponse(jobs=jobs, next_page_token=token)
@@ -124,7 +126,7 @@ class ShotServicer(wire.shots_grpc.ShotServiceServicer):
     ) -> AsyncIterator[wire.shots.WatchJobResponse]:
         """Every event from a number on, until the job has ended. A slow reader costs no memory: events wait on disk."""
         await self._known.seen(request.id)
-        async for event in self._jobs.watch(request.id, after=request.after):
+        async for event in self._jobs.watch(request.id, after=min(request.after, LAST_EVENT)):
             yield wire.shots.WatchJobResponse(event=event_message(event))
 
     async def _message(self, record: JobRecord) -> wire.shots.Job:

@@ -16,8 +16,8 @@ import grpc
 from vfx_swap.errors import BusyError, LimitError, ProtocolError
 from vfx_swap.service import wire
 from vfx_swap.service.calls import current_call
-from vfx_swap.service.codec import Chunk, ChunkCodec, Malformed
-from vfx_swap.service.frame_stream import FrameStream
+from vfx_swap.service.codec import Chunk, ChunkCodec
+from vfx_swap.service.frame_stream import FrameStream, next_message
 from vfx_swap.service.settings import CHUNK_BYTES, Limits
 from vfx_swap.service.slots import SlotLeases
 from vfx_swap.service.work import Crew, Priority, Task
@@ -34,7 +34,6 @@ __all__ = [
     "held",
     "kind_of",
     "mode_of",
-    "next_message",
     "priority_of",
     "receive_tracks",
     "run_task",
@@ -42,7 +41,7 @@ __all__ = [
 ]
 
 Message = Any
-"""A message, a `Chunk`, or `Malformed`: what `ChunkCodec.decode` gives."""
+"""A message or a `Chunk`: what `ChunkCodec.decode` gives, and the door lets in."""
 _MODES: dict[int, str] = {wire.frames.FRAME_MODE_TRACKS: "tracks", wire.frames.FRAME_MODE_STILLS: "stills"}
 
 
@@ -156,9 +155,10 @@ async def first_message(messages: AsyncIterator[Message], kind: str, *, limits: 
 
     Raises:
         ProtocolError: the stream begins with something else, or ends before.
+        BusyError: nothing comes.
         LimitError: it is larger than the server takes.
     """
-    message = await next_message(messages)
+    message = await next_message(messages, within=limits.stall_seconds)
     said = kind_of(message)
     if said != kind:
         raise ProtocolError(f"a stream begins with its {kind}; this one begins with {said}")
@@ -173,6 +173,7 @@ async def receive_tracks(messages: AsyncIterator[Message], size: int, *, folder:
 
     Raises:
         ProtocolError: something else comes, or not so many bytes.
+        BusyError: nothing comes any more.
         LimitError: it is larger than the server takes.
     """
     if not size:
@@ -183,7 +184,7 @@ async def receive_tracks(messages: AsyncIterator[Message], size: int, *, folder:
     path, received = folder / "tracks.json", 0
     with path.open("wb") as file:  # of ours, on our own disk; what is written goes by a thread
         while received < size:
-            message = await next_message(messages)
+            message = await next_message(messages, within=limits.stall_seconds)
             if kind_of(message) != "tracks":
                 raise ProtocolError(f"{size} bytes of tracks were announced, and {received} came")
             data = message.tracks.data
@@ -192,18 +193,6 @@ async def receive_tracks(messages: AsyncIterator[Message], size: int, *, folder:
             await asyncio.to_thread(file.write, data)
             received += len(data)
     return str(path)
-
-
-async def next_message(messages: AsyncIterator[Message]) -> Message:
-    """The next message; None at the end.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    message: Message = await anext(messages, None)
-    if isinstance(message, Malformed):
-        raise message.error
-    return message
 
 
 def kind_of(message: Message) -> str:

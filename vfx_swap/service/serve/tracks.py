@@ -15,7 +15,7 @@ from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.ranges import format_frames
 from vfx_swap.service import wire
 from vfx_swap.service.codec import Chunk
-from vfx_swap.service.frame_stream import BYTES_PER_PIXEL, StreamTools
+from vfx_swap.service.frame_stream import BYTES_PER_PIXEL, StreamTools, next_message
 from vfx_swap.service.sent_frames import Receiving, sent_frame
 from vfx_swap.service.serve.stream_parts import (
     FramePlaces,
@@ -24,7 +24,6 @@ from vfx_swap.service.serve.stream_parts import (
     deadline_of,
     first_message,
     kind_of,
-    next_message,
     priority_of,
     run_task,
 )
@@ -99,6 +98,7 @@ class TrackServicer(wire.track_grpc.TrackServiceServicer):
 
         Raises:
             ProtocolError: what comes is no frame in chunks, or they do not rise, or are fewer.
+            BusyError: nothing comes in the middle of a frame.
             LimitError: frames, or one of them, are more than the server takes.
             DiskFullError: there is no room for them.
         """
@@ -120,7 +120,7 @@ class TrackServicer(wire.track_grpc.TrackServiceServicer):
             lane = await self._tools.lanes.take(cost=frame.size + BYTES_PER_PIXEL * pixels)
             try:
                 receiving = Receiving(frame, lane.sent.write)
-                while isinstance(message := await next_message(messages), Chunk):
+                while isinstance(message := await next_message(messages, within=limits.stall_seconds), Chunk):
                     receiving.take(message)
                 if kind_of(message) != "end":
                     raise ProtocolError(f"{kind_of(message)} within frame {frame.number}")
