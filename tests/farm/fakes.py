@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.pipeline.shot_fakes import SHOT_FILE, make_shot
 from vfx_swap.errors import VfxSwapError
 from vfx_swap.farm.chunks import Chunk, FarmJob, split
-from vfx_swap.farm.lines import error_fields
+from vfx_swap.pipeline.error_fields import error_fields
 from vfx_swap.pipeline.progress import Cancelled
 
 __all__ = ["DONE", "FakeSlot", "FakeSlots", "error_line", "frame_line", "job_of", "quick_program", "shot_file"]

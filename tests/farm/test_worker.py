@@ -21,11 +21,11 @@ from tests.conftest import ROOT
 from tests.farm.fakes import quick_program, shot_file
 from tests.pipeline.shot_fakes import ALL, digests_of, make_shot, render, slow_swap, tools
 from vfx_swap.errors import CannotRunError, ProtocolError, UsageError, WorkerDiedError
-from vfx_swap.farm.lines import error_from
 from vfx_swap.farm.request import ChunkRequest, report_from
 from vfx_swap.farm.warm import WarmRenderer
 from vfx_swap.farm.worker import hand_over, is_listening, serve_chunks, start_worker, stop_worker
 from vfx_swap.models.kernels import NUMPY
+from vfx_swap.pipeline.error_fields import error_from
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_goes_wrong_is_told_and_the_worker_lives(at: Path, serve: Callable[
     serve(WarmRenderer(tools(open_kernels=breaks)))
     missing = ask(at, ChunkRequest(str(tmp_path / "none.toml"), None))[-1]
     assert (missing["kind"], missing["exit_code"]) == ("MissingInputError", 2)
-    strange = error_from(ask(at, ChunkRequest(str(path), (99,)))[-1])
+    strange = error_from(ask(at, ChunkRequest(str(path), (99,)))[-1], otherwise=WorkerDiedError)
     assert isinstance(strange, WorkerDiedError)
     assert "ZeroDivisionError: by zero" in strange.what
     assert is_listening(at)

@@ -15,9 +15,9 @@ import numpy as np
 from tests.service.crews import FakeCrew
 from vfx_swap.client.stubs import Stubs
 from vfx_swap.errors import InputError, PathRefusedError
+from vfx_swap.pipeline.error_fields import error_fields
 from vfx_swap.service.access_control import AccessControl
 from vfx_swap.service.door import Door
-from vfx_swap.service.link import error_to_json
 from vfx_swap.service.listening import server_options
 from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.pool import OpenFiles, ref_from_json
@@ -76,7 +76,7 @@ class TurningWorker:
                 self.stopped += 1
         if number in self.fails:
             error = InputError("is of another plate", where=f"frame {number}")
-            return {"number": number, "error": error_to_json(error)}
+            return {"number": number, "error": error_fields(error)}
         if number in self.first and number not in self.seen:
             self.seen.append(number)
             return {"number": number, "seen": True}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import struct
 import threading
@@ -12,18 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfx_swap import errors
 from vfx_swap.errors import (
-    BusyError,
-    FrameFailure,
-    FramesFailedError,
     LimitError,
-    Problem,
     ProtocolError,
-    SettingsError,
-    VfxSwapError,
 )
-from vfx_swap.service.link import MESSAGE_BYTES, Decoder, Link, encode, error_from_json, error_to_json
+from vfx_swap.service.link import MESSAGE_BYTES, Decoder, Link, encode
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -105,38 +97,3 @@ def test_threads_send_whole_messages() -> None:
     assert receiver.receive() is None
     receiver.close()
     assert found == {"a": list(range(count)), "b": list(range(count))}
-
-
-KINDS = [
-    kind
-    for name in errors.__all__
-    if isinstance(kind := getattr(errors, name), type) and issubclass(kind, VfxSwapError)
-]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_error_crosses_whole(kind: type[VfxSwapError]) -> None:
-    error: VfxSwapError
-    if kind is SettingsError:
-        error = SettingsError([Problem("cast[0].track", "is no track", "Look", 3), Problem("", "x")], where="a.toml")
-    elif kind is FramesFailedError:
-        error = FramesFailedError([FrameFailure(4, "torn"), FrameFailure(7, "gone")], where="sh", mend="Mend it")
-    elif kind is BusyError:
-        error = BusyError("full", retry_seconds=2.5, where="queue", mend="Later")
-    else:
-        error = kind("it broke at 3", where="frame 3", mend="Mend it")
-    came = error_from_json(json.loads(json.dumps(error_to_json(error))))
-    assert type(came) is kind
-    assert vars(came) == vars(error)
-    assert str(came) == str(error)
-
-
-def test_an_error_that_is_not_ours_says_its_type() -> None:
-    came = error_from_json(error_to_json(ZeroDivisionError("division by zero")))
-    assert type(came) is VfxSwapError
-    assert came.what == "ZeroDivisionError: division by zero"
-
-
-@pytest.mark.parametrize("said", [None, 3, {}, {"kind": "SettingsError", "what": "x"}, {"kind": "FramesFailedError"}])
-def test_an_error_that_does_not_read_is_one_all_the_same(said: Any) -> None:
-    assert type(error_from_json(said)) is VfxSwapError

@@ -31,12 +31,12 @@ from vfx_swap.io.plates import open_plate
 from vfx_swap.io.read import read_picture
 from vfx_swap.models.kernels import NUMPY
 from vfx_swap.pipeline.engines import Engine
+from vfx_swap.pipeline.error_fields import error_from
 from vfx_swap.pipeline.parse import parse_plate
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.warm import WarmTools
 from vfx_swap.service.handlers import WorkerHandlers
 from vfx_swap.service.handlers.device_memory import in_batches, is_out_of_memory, with_memory
-from vfx_swap.service.link import error_from_json
 from vfx_swap.service.pool import OpenFiles, ref_from_json
 from vfx_swap.service.work import Ref
 from vfx_swap.service.worker import Work
@@ -150,7 +150,7 @@ def test_a_frame_that_fails_says_so_and_the_others_go_on(tmp_path: Path) -> None
     asked.open(shot)
     torn = {"number": 2, "path": str(tmp_path / "gone.exr"), "out": asked.pixels(2)["out"]}
     [small] = asked("swap", {"session": "s", "frames": [asked.pixels(1, room=64)]})["frames"]
-    assert isinstance(error_from_json(small["error"]), LimitError)
+    assert isinstance(error_from(small["error"]), LimitError)
     first, second = asked("swap", {"session": "s", "frames": [torn, asked.pixels(3)]})["frames"]
     assert (first["number"], first["error"]["kind"]) == (2, "MissingInputError")
     assert "planes" in second

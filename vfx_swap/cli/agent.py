@@ -190,6 +190,6 @@ def _read(source: int, loop: asyncio.AbstractEventLoop, incoming: asyncio.Queue[
 
 
 def _fields(error: Any) -> dict[str, Any]:
-    from vfx_swap.farm.lines import error_fields
+    from vfx_swap.pipeline.error_fields import error_fields
 
     return error_fields(error)

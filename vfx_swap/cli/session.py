@@ -20,7 +20,7 @@ import typer
 
 from vfx_swap.cli.console import Console
 from vfx_swap.errors import VfxSwapError
-from vfx_swap.farm.lines import error_fields
+from vfx_swap.pipeline.error_fields import error_fields
 
 __all__ = [
     "STOPPED_EXIT",

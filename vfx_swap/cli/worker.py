@@ -11,7 +11,7 @@ import typer
 
 from vfx_swap.cli.rendering import RESUME, tell_report
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running, stop_requests
-from vfx_swap.errors import UsageError
+from vfx_swap.errors import UsageError, WorkerDiedError
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
@@ -133,11 +133,11 @@ def _told(lines: Iterator[Line], progress: Progress) -> Line:
 
 def _tell_end(console: Console, last: Line) -> None:
     """Tell what was done, or raise what went wrong."""
-    from vfx_swap.farm.lines import error_from
     from vfx_swap.farm.request import report_from
+    from vfx_swap.pipeline.error_fields import error_from
 
     if last.get("event") == "error":
-        raise error_from(last)
+        raise error_from(last, otherwise=WorkerDiedError)
     if "report" in last:
         tell_report(console, report_from(last))
     else:

@@ -27,7 +27,8 @@ from vfx_swap.errors import (
     WorkerDiedError,
 )
 from vfx_swap.farm.chunks import Chunk, ChunkEvent, ChunkHappening, FarmJob
-from vfx_swap.farm.lines import Line, error_from
+from vfx_swap.farm.lines import Line
+from vfx_swap.pipeline.error_fields import error_from
 from vfx_swap.pipeline.progress import Cancelled
 
 __all__ = ["OpenSlot", "Slot", "is_infrastructure", "run_in_slots"]
@@ -247,7 +248,7 @@ class _Pool:
         except Exception as error:  # noqa: BLE001  # whatever a cluster's library raises: the worker is lost
             return WorkerDiedError(f"{type(error).__name__}: {error}", where=slot.name)
         if last.get("event") == "error":
-            return error_from(last)
+            return error_from(last, otherwise=WorkerDiedError)
         return None if last.get("event") == "done" else WorkerDiedError("it ended without a word", where=slot.name)
 
     def _tell(

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vfx_swap.errors import VfxSwapError
-from vfx_swap.farm.lines import Line, error_fields, progress_fields
+from vfx_swap.farm.lines import Line, progress_fields
 from vfx_swap.farm.request import ChunkRequest
+from vfx_swap.pipeline.error_fields import error_fields
 from vfx_swap.pipeline.prepare import prepare_shot
 from vfx_swap.pipeline.progress import Cancelled, ProgressEvent, never_cancelled
 from vfx_swap.pipeline.shot import Tools, render_shot

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfx_swap.errors import CannotRunError, OutputError, ProtocolError, UsageError, VfxSwapError, WorkerDiedError
-from vfx_swap.farm.lines import Line, error_fields
+from vfx_swap.farm.lines import Line
 from vfx_swap.farm.request import ChunkRequest
+from vfx_swap.pipeline.error_fields import error_fields
 from vfx_swap.pipeline.progress import Cancelled
 
 if TYPE_CHECKING:

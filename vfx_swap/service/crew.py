@@ -24,10 +24,11 @@ from vfx_swap.errors import (
     UsageError,
     VfxSwapError,
 )
+from vfx_swap.pipeline.error_fields import error_from
 from vfx_swap.service.crew_process import WORKER_COMMAND, WorkerProcess
 from vfx_swap.service.crew_slot import Slot
 from vfx_swap.service.crew_task import TakenTask
-from vfx_swap.service.link import Message, encode, error_from_json
+from vfx_swap.service.link import Message, encode
 from vfx_swap.service.placement import Shelves
 from vfx_swap.service.queue import TaskQueue
 from vfx_swap.service.queue_rules import Assignment, QueueLimits
@@ -338,7 +339,7 @@ class LocalCrew:
 
     def _done(self, slot: Slot, taken: TakenTask, message: Message) -> None:
         if "error" in message:
-            self._finish(slot, taken, error_from_json(message["error"]))
+            self._finish(slot, taken, error_from(message["error"]))
             return
         answer, stats = dict(_object(message["answer"])), dict(_object(message.get("stats", {})))
         self._remember(slot, taken.task, answer)

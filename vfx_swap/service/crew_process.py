@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from vfx_swap.errors import CannotRunError, ProtocolError, VfxSwapError
-from vfx_swap.service.link import Decoder, Message, encode, error_from_json
+from vfx_swap.pipeline.error_fields import error_from
+from vfx_swap.service.link import Decoder, Message, encode
 
 __all__ = ["WORKER_COMMAND", "WorkerProcess", "worker_environment"]
 
@@ -176,7 +177,7 @@ class WorkerProcess:
                         self.ready, patience = message, self._hang_seconds
                         on_ready()
                     elif message.get("type") == "failed":
-                        self._failed = error_from_json(message.get("error"))
+                        self._failed = error_from(message.get("error"))
                     else:
                         self._on_message(message)
             except (ProtocolError, KeyError, TypeError, ValueError) as error:

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from vfx_swap.errors import ProtocolError, VfxSwapError
+from vfx_swap.pipeline.error_fields import error_from
 from vfx_swap.service import wire
 from vfx_swap.service.codec import Chunk, checksum
-from vfx_swap.service.link import error_from_json
 from vfx_swap.service.pool import OpenFiles, ref_bytes, ref_from_json
 from vfx_swap.service.sent_frames import PIXEL_TYPES, SentFrame, window_message
 from vfx_swap.service.settings import CHUNK_BYTES
@@ -39,7 +39,7 @@ def error_messages(number: int, error: Any) -> Iterator[Answer]:
         number: the frame's.
         error: an error, or what a worker told of one.
     """
-    told = error if isinstance(error, VfxSwapError) else error_from_json(error)
+    told = error if isinstance(error, VfxSwapError) else error_from(error)
     yield "frame", wire.pixels.FrameResult(frame=number, error=error_to_status(told))
 
 

@@ -16,19 +16,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from vfx_swap import errors
-from vfx_swap.errors import (
-    BusyError,
-    FrameFailure,
-    FramesFailedError,
-    LimitError,
-    Problem,
-    ProtocolError,
-    SettingsError,
-    VfxSwapError,
-)
+from vfx_swap.errors import LimitError, ProtocolError
 
-__all__ = ["MESSAGE_BYTES", "Decoder", "Link", "Message", "encode", "error_from_json", "error_to_json"]
+__all__ = ["MESSAGE_BYTES", "Decoder", "Link", "Message", "encode"]
 
 Message: TypeAlias = dict[str, Any]
 """A parsed JSON object; whoever reads it checks what it takes from it."""
@@ -37,11 +27,6 @@ MESSAGE_BYTES = 32 << 20
 """Of one message: the numbers of 100,000 frames and their failures are a tenth of this."""
 READ_BYTES = 1 << 16
 _LENGTH = struct.Struct(">I")
-_KINDS: dict[str, type[VfxSwapError]] = {
-    name: kind
-    for name in errors.__all__
-    if isinstance(kind := getattr(errors, name), type) and issubclass(kind, VfxSwapError)
-}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -140,38 +125,3 @@ class Link:
     def close(self) -> None:
         """Close this end."""
         self._socket.close()
-
-
-def error_to_json(error: BaseException) -> Message:
-    """An error with all that it says. One that is not ours says its type."""
-    if not isinstance(error, VfxSwapError):
-        return {"kind": "", "what": f"{type(error).__name__}: {error}".rstrip(": ")}
-    said: Message = {"kind": type(error).__name__, "what": error.what, "where": error.where, "mend": error.mend}
-    if isinstance(error, SettingsError):
-        said["problems"] = [[one.key, one.what, one.mend, one.line] for one in error.problems]
-    if isinstance(error, FramesFailedError):
-        said["failures"] = [[one.frame, one.reason] for one in error.failures]
-    if isinstance(error, BusyError):
-        said["retry_seconds"] = error.retry_seconds
-    return said
-
-
-def error_from_json(said: Any) -> VfxSwapError:
-    """The error that `error_to_json` told of, class and all.
-
-    What was not ours becomes a bare VfxSwapError that names its type: for who asked it is the server's own fault.
-    """
-    if not isinstance(said, dict):
-        return VfxSwapError(f"a worker's error does not read: {said!r}"[:200])
-    kind = _KINDS.get(str(said.get("kind")), VfxSwapError)
-    what, where, mend = str(said.get("what", "")), said.get("where"), said.get("mend")
-    try:
-        if issubclass(kind, SettingsError):
-            return kind([Problem(*one) for one in said["problems"]], where=where)
-        if issubclass(kind, FramesFailedError):
-            return kind([FrameFailure(*one) for one in said["failures"]], where=where, mend=mend)
-        if issubclass(kind, BusyError):
-            return kind(what, retry_seconds=float(said["retry_seconds"]), where=where, mend=mend)
-    except (KeyError, TypeError, ValueError):
-        return VfxSwapError(f"a worker's error does not read: {what}", where=where, mend=mend)
-    return kind(what, where=where, mend=mend)

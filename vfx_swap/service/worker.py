@@ -28,8 +28,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from vfx_swap.errors import CancelledError, ProtocolError, VfxSwapError
+from vfx_swap.pipeline.error_fields import error_fields
 from vfx_swap.service.device_state import memory_of, title_of
-from vfx_swap.service.link import Link, Message, error_to_json
+from vfx_swap.service.link import Link, Message
 
 __all__ = ["Handlers", "Work", "main"]
 
@@ -144,11 +145,11 @@ class _Worker:
             stats = {f"{name}_seconds": round(value, 6) for name, value in work.seconds.items()}
             done: Message = {"type": "done", "id": work.id, "holds": self._handlers.holds()}
             done["stats"] = {**stats, "seconds": round(share, 6), "batch_size": len(works), "device": self._device}
-            key, said = ("error", error_to_json(answer)) if isinstance(answer, BaseException) else ("answer", answer)
+            key, said = ("error", error_fields(answer)) if isinstance(answer, BaseException) else ("answer", answer)
             try:
                 self._send({**done, key: said})
             except VfxSwapError as error:  # an answer that no message can hold
-                self._send({**done, "error": error_to_json(error)})
+                self._send({**done, "error": error_fields(error)})
             self._cancelled.discard(work.id)
         self._send({"type": "free", "holds": self._handlers.holds()})
 
@@ -226,7 +227,7 @@ def main(arguments: Sequence[str] | None = None, *, open_handlers: Callable[[str
     except Exception as error:  # noqa: BLE001  # the front is told why there is no worker
         traceback.print_exc()
         with contextlib.suppress(OSError):
-            link.send({"type": "failed", "error": error_to_json(error)})
+            link.send({"type": "failed", "error": error_fields(error)})
         return 1
     _Worker(link, handlers, device=given.device, index=given.index).serve()
     return 0

@@ -16,13 +16,14 @@ from vfx_swap.io.picture import Picture
 from vfx_swap.io.read import read_picture
 from vfx_swap.io.samples import to_samples
 from vfx_swap.io.sent import OnePicture, picture_of
+from vfx_swap.pipeline.error_fields import error_fields
 from vfx_swap.pipeline.frames import from_frame
 from vfx_swap.pipeline.render_plan import RenderPlan, SwapPlan, frame_digest
 from vfx_swap.pipeline.render_steps import SwappedFrame, frame_header, write_swapped
 from vfx_swap.pipeline.session import Session, open_session
 from vfx_swap.service.handlers.held import Held, text_of
 from vfx_swap.service.handlers.shots import shot_of, today_of
-from vfx_swap.service.link import Message, error_to_json
+from vfx_swap.service.link import Message
 from vfx_swap.service.pool import ref_from_json
 from vfx_swap.service.worker import Work
 from vfx_swap.types import Window
@@ -143,7 +144,7 @@ def work_on(held: Held, work: Work, swap: Swap, *, layers_only: bool = False) ->
         try:
             answers.append({"number": number, **_worked(held, work, asked, number, swap, layers_only=layers_only)})
         except VfxSwapError as error:
-            answers.append({"number": number, "error": error_to_json(error)})
+            answers.append({"number": number, "error": error_fields(error)})
     return answers
 
 
