@@ -184,7 +184,23 @@ def test_options_say_what_knobs_are_built_from(served: str) -> None:
         host.ask(1, "options")
         options = host.until(1)[0]["ok"]
         assert options["engines"][0] == "reprojection"
+        assert options["regions"][:2] == ["background", "skin"]
         knob = next(one for one in options["options"] if one["key"] == "lighting.exposure_stops")
         assert (knob["minimum"], knob["maximum"], knob["default"]) == (-20.0, 20.0, 0.0)
         host.ask(2, "identities")
         assert host.until(2)[0]["ok"] == {"identities": []}
+
+
+def test_results_are_written_anew_for_compositors(served: str, tmp_path: Path) -> None:
+    shot = make_shot(tmp_path / "show", layers=("matte", "patch"))
+    wanted = str(tmp_path / "show/host/swap.####.exr")
+    with agent(served) as host:
+        host.ask(1, "render", shot=shot.model_dump(mode="json", by_alias=True, exclude_none=True), frames="2-3")
+        assert "ok" in host.until(1)[0]
+        host.ask(2, "host_layers", result=shot.output, to=wanted, frames="2-3")
+        answer, events = host.until(2)
+        assert answer["ok"] == {"layer": "vfx_swap", "passes": ["Image", "Matte", "Matte 1", "Patch"]}
+        assert [event["frame"] for event in events] == [2, 3]
+        host.ask(3, "host_layers", result=shot.output, to=wanted, frames="4")
+        assert host.until(3)[0]["error"]["kind"] == "MissingInputError"
+    assert sorted(path.name for path in (tmp_path / "show/host").iterdir()) == ["swap.0002.exr", "swap.0003.exr"]

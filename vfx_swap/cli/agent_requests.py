@@ -104,8 +104,11 @@ async def _info(asked: Asked) -> dict[str, Any]:
 
 
 async def _options(asked: Asked) -> dict[str, Any]:
+    from vfx_swap.models.parsing.regions import REGIONS
+
     options = await asked.client.options()
-    return {"engines": list(options.engines), "options": [_plain(one) for one in options.options]}
+    knobs = [_plain(one) for one in options.options]
+    return {"engines": list(options.engines), "options": knobs, "regions": list(REGIONS)}
 
 
 async def _identities(asked: Asked) -> dict[str, Any]:
@@ -178,6 +181,21 @@ async def _resume(asked: Asked) -> dict[str, Any]:
     return {"job": job_fields(await asked.client.resume(asked.text("job")))}
 
 
+async def _host_layers(asked: Asked) -> dict[str, Any]:
+    """Frames of a result, written anew as a host's compositor reads their layers."""
+    from vfx_swap.io.host_layers import HOST_LAYER, write_host_layers
+    from vfx_swap.io.paths import FramePattern
+    from vfx_swap.io.ranges import parse_frames
+
+    source, target = FramePattern.parse(asked.text("result")), FramePattern.parse(asked.text("to"))
+    passes: dict[str, None] = {}
+    for frame in parse_frames(asked.text("frames")):
+        written = await asyncio.to_thread(write_host_layers, source.path(frame), target.path(frame))
+        passes.update(dict.fromkeys(written))
+        asked.tell("frame_done", frame=frame)
+    return {"layer": HOST_LAYER, "passes": list(passes)}
+
+
 _HANDLERS: Mapping[str, Callable[[Asked], Awaitable[dict[str, Any]]]] = {
     "info": _info,
     "options": _options,
@@ -192,6 +210,7 @@ _HANDLERS: Mapping[str, Callable[[Asked], Awaitable[dict[str, Any]]]] = {
     "jobs": _jobs,
     "cancel": _cancel,
     "resume": _resume,
+    "host_layers": _host_layers,
 }
 
 
