@@ -136,3 +136,16 @@ def test_a_full_disk_is_found_and_leaves_nothing(tmp_path: Path, small_disk: Pat
     with pytest.raises(DiskFullError):
         write_picture(small_disk / f"out{suffix}", plate, rgb=plate.rgb(), matte=matte)
     assert list(small_disk.iterdir()) == []
+
+
+def test_two_machines_that_write_one_file_do_not_write_into_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 7)  # as in every container
+    path = tmp_path / "swap.1001.exr"
+    with atomic_write(path) as one:
+        one.write_bytes(b"one, whole")
+        with atomic_write(path) as other:
+            other.write_bytes(b"other")
+        assert path.read_bytes() == b"other"
+    assert path.read_bytes() == b"one, whole"

@@ -3,14 +3,16 @@
     with atomic_write(path) as temporary:
         write_something(temporary)
 
-The temporary is `.<stem>.<pid>.tmp<ext>`, so that writers which choose a format by extension work, and
-a reader who lists `name.*.exr` never meets half a file.
+The temporary is `.<stem>.<pid>-<random>.tmp<ext>`, so that writers which choose a format by extension work, and
+a reader who lists `name.*.exr` never meets half a file. The process number alone would not do: in containers every
+machine's is the same, and a frame that was lost to one may be written by two.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,9 +27,9 @@ _NAME_LIMIT = 255
 
 
 def temporary_path(path: Path) -> Path:
-    """The name a file has while it is being written, in the same folder."""
+    """A name for a file while it is being written, in the same folder; another one each time."""
     suffix = path.suffix
-    tail = f".{os.getpid()}.tmp{suffix}"
+    tail = f".{os.getpid()}-{secrets.token_hex(4)}.tmp{suffix}"
     stem = path.name[: len(path.name) - len(suffix)] if suffix else path.name
     # A name near the limit must still leave room for the additions; cut by bytes, never within a character.
     room = _NAME_LIMIT - len(os.fsencode(tail)) - 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,29 +88,18 @@ def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> 
             number, reading = reads.popleft()
             swaps.append((number, swapper.submit(_swap, plan, number, reading)))
             if len(swaps) >= at_once:
-                writes.append(_handed_over(plan, *swaps.popleft(), writer=writer))
-            # What is written goes on record at once: a process that is killed has the least to do again.
+                writes.append(_handed_over(plan, *swaps.popleft(), writer=writer, log=log))
             while writes and (len(writes) > QUEUE_DEPTH or writes[0][1].done()):
                 yield _settle(plan, *writes.popleft(), log=log)
         while swaps or writes:
             if swaps:
-                writes.append(_handed_over(plan, *swaps.popleft(), writer=writer))
+                writes.append(_handed_over(plan, *swaps.popleft(), writer=writer, log=log))
             while writes and (not swaps or len(writes) > QUEUE_DEPTH or writes[0][1].done()):
                 yield _settle(plan, *writes.popleft(), log=log)
     finally:
         reader.shutdown(wait=True, cancel_futures=True)
         swapper.shutdown(wait=True, cancel_futures=True)
         writer.shutdown(wait=True)  # what is swapped is worth writing, whatever ended the loop
-        _keep_written(writes, log)
-
-
-def _keep_written(writes: deque[tuple[int, _Write]], log: RenderLog) -> None:
-    """Put on record what was written before the render ended early."""
-    for _, writing in writes:
-        with suppress(Exception, FutureCancelled):
-            row = writing.result()
-            if row is not None:
-                log.append(row)
 
 
 def remove_stale(output: Output) -> None:
@@ -147,31 +135,47 @@ def _swap(plan: RenderPlan, number: int, reading: Future[ReadFrame]) -> SwappedF
     return None if read.current else swap_read(plan, number, read)
 
 
-def _handed_over(plan: RenderPlan, number: int, swapping: _Swap, *, writer: ThreadPoolExecutor) -> tuple[int, _Write]:
+def _handed_over(
+    plan: RenderPlan, number: int, swapping: _Swap, *, writer: ThreadPoolExecutor, log: RenderLog
+) -> tuple[int, _Write]:
     """Wait for a swap and hand the writing over; what goes wrong is kept in the future."""
     done: _Write = Future()
     try:
         swapped = swapping.result()
         if swapped is not None:
-            return number, writer.submit(write_swapped, plan, number, swapped)
+            return number, writer.submit(_write, plan, number, swapped, log)
         done.set_result(None)
     except Exception as error:  # noqa: BLE001  # the frame fails, the others go on
         done.set_exception(error)
     return number, done
 
 
-def _settle(plan: RenderPlan, number: int, writing: _Write, *, log: RenderLog) -> FrameOutcome:
-    """Wait for a frame and put it on record."""
-    failure: Exception | None = None
+def _write(plan: RenderPlan, number: int, swapped: SwappedFrame, log: RenderLog) -> FrameRow:
+    """Write a frame and put it on record at once: a process that is killed has the least to do again."""
+    row = write_swapped(plan, number, swapped)
     try:
-        row = writing.result()
+        log.append(row)
+    except OutputError as error:
+        raise _NotOnRecordError from error
+    return row
+
+
+class _NotOnRecordError(Exception):
+    """A row that cannot be kept; its cause is why. No fault of the frame's: it ends the render."""
+
+
+def _settle(plan: RenderPlan, number: int, writing: _Write, *, log: RenderLog) -> FrameOutcome:
+    """Wait for a frame; one that failed goes on record here."""
+    try:
+        return FrameOutcome(number, writing.result())
     except FATAL:
         raise
+    except _NotOnRecordError as error:
+        raise error.__cause__ or error from None
     except Exception as error:  # noqa: BLE001  # whatever it was, it is this frame's failure and is named
-        row, failure = _failed_row(plan, number, error), error
-    if row is not None:
+        row = _failed_row(plan, number, error)
         log.append(row)
-    return FrameOutcome(number, row, failure)
+        return FrameOutcome(number, row, error)
 
 
 def _failed_row(plan: RenderPlan, number: int, error: Exception) -> FrameRow:

@@ -19,6 +19,7 @@ import errno
 import fcntl
 import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -237,6 +238,7 @@ class RenderLog:
         self._lock_path = folder / f".{name}.render.lock"
         self._journal_path = folder / f".{name}.render.{uuid.uuid4().hex}.jsonl"
         self._journal: int | None = None
+        self._appending = threading.Lock()
 
     def __enter__(self) -> Self:
         """Make the folder, merge what dead renders left, and start a journal.
@@ -261,7 +263,7 @@ class RenderLog:
         return self
 
     def append(self, row: FrameRow) -> None:
-        """Put a row on record, on disk before this returns.
+        """Put a row on record, on disk before this returns. From any thread.
 
         Raises:
             OutputError: it could not be written; nothing of it stays in the journal.
@@ -269,17 +271,21 @@ class RenderLog:
         if self._journal is None:
             raise RuntimeError("the render log is not open")
         line = row.to_json().encode("ascii") + b"\n"
-        before = os.fstat(self._journal).st_size
+        with self._appending:
+            self._append(self._journal, row.frame, line)
+        self.rows[row.frame] = row
+
+    def _append(self, journal: int, frame: int, line: bytes) -> None:
+        before = os.fstat(journal).st_size
         try:
-            written = os.write(self._journal, line)
+            written = os.write(journal, line)
             if written != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._journal)
+            os.fsync(journal)
         except OSError as error:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._journal, before)
-            raise output_trouble(error, where=self.path, doing=f"recording frame {row.frame}") from error
-        self.rows[row.frame] = row
+                os.ftruncate(journal, before)
+            raise output_trouble(error, where=self.path, doing=f"recording frame {frame}") from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
