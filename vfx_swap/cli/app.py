@@ -23,6 +23,7 @@ from vfx_swap.cli.session import STOPPED_EXIT, report_error
 from vfx_swap.cli.simswap import simswap
 from vfx_swap.cli.submit import submit
 from vfx_swap.cli.swap import swap
+from vfx_swap.cli.timeline import timeline
 from vfx_swap.cli.token import token_app
 from vfx_swap.cli.track import track
 from vfx_swap.cli.train import train_app
@@ -49,6 +50,7 @@ app.command("serve")(serve)
 app.add_typer(token_app, name="token")
 app.add_typer(jobs_app, name="jobs")
 app.command("agent")(agent)
+app.command("timeline")(timeline)
 app.command("submit")(submit)
 app.add_typer(worker_app, name="worker")
 app.add_typer(models_app, name="models")

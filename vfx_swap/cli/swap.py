@@ -18,7 +18,7 @@ from vfx_swap.errors import UsageError
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
 
-__all__ = ["swap"]
+__all__ = ["cast_tables", "given", "swap"]
 
 MAX_NAME = 128
 """Characters of a shot's name."""
@@ -69,10 +69,10 @@ def swap(
     """
     with running(json=json, debug=debug, resume=RESUME) as console:
         typed: dict[str, Any] = {
-            "plate": plate, "out": out, "who": _cast(identity, cast or [], all_faces=all_faces), "engine": engine,
+            "plate": plate, "out": out, "who": cast_tables(identity, cast or [], all_faces=all_faces), "engine": engine,
             "parser": parser, "frames": frames, "missing": missing,
         }  # fmt: skip
-        finer = _given(
+        finer = given(
             strength=strength, reshape=reshape, colour_space=colour_space, layer=layer, pixel_boost=pixel_boost
         )
         if compat is not None:
@@ -101,8 +101,8 @@ def _render(
         "engine": typed["engine"] or DEFAULT_ENGINE,
         "cast": [{**one, **how} for one in typed["who"]],
         "write": {"layers": list(finer.get("layer", []))},
-        "network": _given(pixel_boost=finer.get("pixel_boost"), parser=typed["parser"]),
-        **_given(colour_space=finer.get("colour_space")),
+        "network": given(pixel_boost=finer.get("pixel_boost"), parser=typed["parser"]),
+        **given(colour_space=finer.get("colour_space")),
     }
     if typed["engine"] == COMPARE:
         run_comparison(console, values, device=device)
@@ -152,12 +152,12 @@ def _refuse_in_compat(finer: Mapping[str, Any]) -> None:
         )
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def given(**values: Any) -> dict[str, Any]:
     """Those that were given: for the others the shot's own defaults hold."""
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _cast(identity: str | None, casts: list[str], *, all_faces: bool) -> list[dict[str, Any]]:
+def cast_tables(identity: str | None, casts: list[str], *, all_faces: bool) -> list[dict[str, Any]]:
     """The `[[cast]]` tables that the options stand for.
 
     Raises:

@@ -92,6 +92,11 @@ class MovieReader:
         """PyAV's video stream, for what a writer copies from it."""
         return self._container.streams.video[0]
 
+    @property
+    def file_tags(self) -> dict[str, str]:
+        """Metadata of the file as a whole."""
+        return dict(self._container.metadata)
+
     def seconds(self, frame: int) -> Fraction:
         """Presentation time of a frame, in seconds from the start of the stream's clock."""
         base = self._container.streams.video[0].time_base
