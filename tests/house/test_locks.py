@@ -180,6 +180,21 @@ def installed() -> dict[str, importlib.metadata.Distribution]:
     return {canonicalize_name(one.metadata["Name"]): one for one in importlib.metadata.distributions()}
 
 
+def test_what_the_farm_adds_is_free_for_paid_work_and_named_in_its_page() -> None:
+    page, here = (ROOT / "docs" / "farm.md").read_text(encoding="utf-8").lower(), installed()
+    said = page[page.index("**licences**") :].partition("\n\n")[0]
+    there = [name for name in pins("farm") if name in here]
+    for name in there:
+        about = here[name].metadata
+        licence = about.get("License-Expression") or about.get("License") or ""
+        assert re.fullmatch(r"MIT|Apache[- ]2\.0|Apache License 2\.0|BSD.*", licence), f"{name}: {licence!r}"
+        family = name.split("-")[0]  # the tools of openjd, the libraries of opencue
+        words = {"openjd": "open job description", "opencue": "opencue", "grpcio": "grpcio-tools"}
+        assert words.get(family, family) in said, name
+    if not there:
+        pytest.skip("scripts/setup --farm was not run here")
+
+
 def test_this_environment_holds_one_cv2_and_one_onnxruntime() -> None:
     names = set(installed())
     assert len(names & CV2_OWNERS) == 1
