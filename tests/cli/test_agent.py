@@ -179,6 +179,17 @@ def test_stop_cancels_the_render_of_that_request_alone(served: str, tmp_path: Pa
         assert [job["state"] for job in host.until(3)[0]["ok"]["jobs"]] == ["cancelled"]
 
 
+def test_a_request_that_is_stopped_at_once_is_answered_all_the_same(served: str, tmp_path: Path) -> None:
+    shot = make_shot(tmp_path / "show").model_dump(mode="json", by_alias=True, exclude_none=True)
+    with agent(served) as host:
+        host.ask(1, "hello", protocols=[1])
+        host.until(1)
+        both = [{"id": 2, "request": "render", "shot": shot}, {"id": 3, "request": "stop", "stop": 2}]
+        host.send("".join(f"{json.dumps(one)}\n" for one in both).encode())  # in one write: read in one piece
+        answer, _ = host.until(2)
+        assert answer["error"]["kind"] == "CancelledError"
+
+
 def test_options_say_what_knobs_are_built_from(served: str) -> None:
     with agent(served) as host:
         host.ask(1, "options")

@@ -134,8 +134,15 @@ class Agent:
             return True
         task = asyncio.create_task(self._run(given, request))
         self._running[given] = task
-        task.add_done_callback(lambda _: self._running.pop(given, None))
+        task.add_done_callback(lambda done: self._ended(given, done))
         return True
+
+    def _ended(self, given: int | str, task: asyncio.Task[None]) -> None:
+        self._running.pop(given, None)
+        if task.cancelled():  # stopped before its first step: `_run` never ran, and so did not answer
+            from vfx_swap.errors import CancelledError
+
+            self.write({"id": given, "error": _fields(CancelledError("stopped"))})
 
     def _stop(self, given: int | str, which: object) -> None:
         task = self._running.get(which)
