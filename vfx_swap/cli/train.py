@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from vfx_swap.cli.console import Console
+    from vfx_swap.models.training.board import Board
     from vfx_swap.models.training.checkpoints import StartWeights
     from vfx_swap.models.training.crops import Crops
     from vfx_swap.models.training.run import Trainer
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train_app"]
 
+SHEET = "samples-{:07}.png"
+"""A checkpoint's sheet, by its step."""
 train_app = typer.Typer(help="Train networks on your own pictures, where the consent on record allows it.")
 
 _Crops = Annotated[Path, typer.Argument(metavar="CROPS", help="Folder that `train prepare` wrote.")]
@@ -34,6 +37,8 @@ _Log = Annotated[int, typer.Option(metavar="N", help="Steps to a line of the log
 _Seed = Annotated[int, typer.Option(metavar="N", help="Decides weights, pairs and augmentation.")]
 _DeviceName = Annotated[str, typer.Option(metavar="D", help="cpu, cuda or cuda:N.")]
 _Threads = Annotated[int, typer.Option(metavar="N", help="Threads on the CPU; resume with as many.")]
+_Weight = Annotated[float | None, typer.Option(metavar="F", help="Weight of this loss; else the recipe's.")]
+_Board = Annotated[bool, typer.Option("--tensorboard", help="Curves and sheets for TensorBoard too.")]
 _Augment = Annotated[float, typer.Option(metavar="F", help="0: none; 1: mirrored, graded by 8 %.")]
 
 
@@ -106,6 +111,7 @@ def recogniser(
     resume: _Resume = False,
     save_every: _Save = 1000,
     log_every: _Log = 50,
+    tensorboard: _Board = False,
     device: _DeviceName = "cpu",
     threads: _Threads = 2,
     json: JsonOption = False,
@@ -121,7 +127,8 @@ def recogniser(
             seed=seed,
         )  # fmt: skip
         trainer = RecogniserTrainer(settings, _allowed(crops, only), device=place)
-        _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every)
+        how = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
+        _run(console, trainer, out, board=_board(out, wanted=tensorboard), **how)
 
 
 @train_app.command("parser")
@@ -143,6 +150,7 @@ def parser(
     resume: _Resume = False,
     save_every: _Save = 1000,
     log_every: _Log = 50,
+    tensorboard: _Board = False,
     device: _DeviceName = "cpu",
     threads: _Threads = 2,
     json: JsonOption = False,
@@ -155,7 +163,8 @@ def parser(
 
         settings = ParserSettings(steps=steps, width=width, batch=batch, rate=rate, augment=augment, seed=seed)
         trainer = ParserTrainer(settings, _allowed(crops, only), device=place)
-        _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every)
+        how = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
+        _run(console, trainer, out, board=_board(out, wanted=tensorboard), **how)
 
 
 @train_app.command("generator")
@@ -175,13 +184,10 @@ def generator(
     batch: Annotated[int, typer.Option(metavar="N", help="Pairs to a batch.")] = 8,
     accumulate: Annotated[int, typer.Option(metavar="N", help="Batches to a step.")] = 1,
     rate: Annotated[float | None, typer.Option(metavar="F", help="Of Adam; else the recipe's.")] = None,
-    identity: Annotated[float | None, typer.Option(metavar="F", help="Weight of its loss; else the recipe's.")] = None,
-    reconstruction: Annotated[
-        float | None, typer.Option(metavar="F", help="Weight of its loss; else the recipe's.")
-    ] = None,
-    features: Annotated[
-        float | None, typer.Option(metavar="F", help="Weight of the matched features; else the recipe's.")
-    ] = None,
+    identity: _Weight = None,
+    reconstruction: _Weight = None,
+    features: _Weight = None,
+    shake: Annotated[float, typer.Option(metavar="F", help="Shake swaps before the recogniser sees them.")] = 0.0,
     average: Annotated[float, typer.Option(metavar="F", help="Decay of the moving average.")] = 0.999,
     half: Annotated[bool, typer.Option("--half", help="Half precision; CUDA only.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Every checkpoint's generator too, by its step.")] = False,
@@ -190,6 +196,7 @@ def generator(
     resume: _Resume = False,
     save_every: _Save = 1000,
     log_every: _Log = 50,
+    tensorboard: _Board = False,
     device: _DeviceName = "cpu",
     threads: _Threads = 2,
     json: JsonOption = False,
@@ -209,6 +216,7 @@ def generator(
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
             augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, features=features,
+            shake=shake,
         )  # fmt: skip
         held = _allowed(crops, only)
         trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place, start=begun)
@@ -216,9 +224,10 @@ def generator(
         def saved(step: int) -> None:
             if keep:
                 trainer.write_generator(out / f"generator-{step:07}.safetensors", step=step)
-            sample_sheet(out / f"samples-{step:07}.png", held, swapped=trainer.swapped)
+            sample_sheet(out / SHEET.format(step), held, swapped=trainer.swapped)
 
-        _run(console, trainer, out, steps=steps, resume=resume, save_every=save_every, log_every=log_every, saved=saved)
+        how = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
+        _run(console, trainer, out, board=_board(out, wanted=tensorboard), saved=saved, **how)
 
 
 def _of_shot(console: Console, path: Path, out: Path, **given: Any) -> Prepared:
@@ -250,27 +259,41 @@ def _start(name: str) -> StartWeights:
     return read_start(path)
 
 
+def _board(folder: Path, *, wanted: bool) -> Board | None:
+    if not wanted:
+        return None
+    from vfx_swap.models.training.board import Board
+
+    return Board(folder)
+
+
 def _run(
     console: Console,
     trainer: Trainer,
     out: Path,
     *,
-    steps: int,
-    resume: bool,
-    save_every: int,
-    log_every: int,
+    board: Board | None,
     saved: Callable[[int], None] = lambda _step: None,
+    **how: Any,
 ) -> None:
     from vfx_swap.models.training.run import LOG, train
 
     def told(step: int, terms: Mapping[str, float]) -> None:
         console.event("step", step=step, **terms)
         console.say(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in terms.items()))
+        if board is not None:
+            board.terms(step, terms)
 
-    done = train(
-        trainer, folder=out, steps=steps, resume=resume, save_every=save_every, log_every=log_every, told=told,
-        saved=saved,
-    )  # fmt: skip
+    def kept(step: int) -> None:
+        saved(step)
+        if board is not None and (sheet := out / SHEET.format(step)).exists():
+            board.sheet(step, sheet)
+
+    try:
+        done = train(trainer, folder=out, told=told, saved=kept, **how)
+    finally:
+        if board is not None:
+            board.close()
     console.event("done", steps=done, folder=str(out))
     console.say(f"{out}: {done} steps; the curve is in {LOG}")
 

@@ -67,3 +67,75 @@ def test_a_generator_opens_and_swaps_as_in_training(tmp_path: Path, recipe: str)
     write_network(tmp_path / "face.safetensors", face, facts={"network": "arcface"})
     with pytest.raises(ModelMismatchError, match="arcface"):
         open_generator(tmp_path / "face.safetensors")
+
+
+def test_a_shaken_swap_moves_little_and_lets_gradients_through() -> None:
+    import torch
+
+    from vfx_swap.models.training.shakes import shake
+
+    yy, xx = np.mgrid[0:48, 0:48].astype(np.float32) / 47.0
+    looks = torch.from_numpy(np.stack([np.stack([xx, yy, 1.0 - xx])] * 8)).requires_grad_()
+    assert shake(looks, amount=0.0) is looks
+    torch.manual_seed(4)
+    one = shake(looks, amount=1.0)
+    torch.manual_seed(4)
+    assert torch.equal(one, shake(looks, amount=1.0))
+    assert not torch.equal(one, shake(looks, amount=1.0))
+    assert one.shape == looks.shape
+    still = looks.detach()
+    either = torch.minimum(
+        (one.detach() - still).abs().mean(dim=(1, 2, 3)), (one.detach().flip(3) - still).abs().mean(dim=(1, 2, 3))
+    )
+    assert 0.0 < float(either.max()) < 0.1
+    one.sum().backward()
+    assert looks.grad is not None
+    assert float(looks.grad.min()) >= 0.0
+    assert abs(float(looks.grad.sum()) / looks.numel() - 1.0) < 1e-3
+
+
+def test_shaking_changes_the_identity_s_loss_alone_and_belongs_to_the_run(tmp_path: Path) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
+
+    face = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=8, size=32).eval().requires_grad_(False)
+
+    def begun(shake: float) -> GeneratorTrainer:
+        settings = GeneratorSettings(width=4, blocks=1, batch=2, shake=shake)
+        return GeneratorTrainer(settings, _crops(), face, device=torch.device("cpu"))
+
+    plain, shaken_run = begun(0.0), begun(1.0)
+    one, other = plain.step(0), shaken_run.step(0)
+    assert one["identity"] != other["identity"]
+    assert one["features"] == other["features"]
+    shaken_run.write(tmp_path, step=1)
+    with pytest.raises(ModelMismatchError):
+        begun(0.0).read(tmp_path)
+    assert begun(1.0).read(tmp_path) == 1
+
+
+def test_a_board_holds_the_curves_and_the_sheets(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    from PIL import Image
+    from tensorboardX.proto.event_pb2 import Event
+
+    from vfx_swap.models.training.board import BOARD, Board
+
+    board = Board(tmp_path)
+    assert not (tmp_path / BOARD).exists()
+    board.terms(20, {"identity": 0.5, "judge": 2.0})
+    Image.fromarray(np.full((8, 12, 3), 200, np.uint8)).save(tmp_path / "samples.png")
+    board.sheet(20, tmp_path / "samples.png")
+    board.close()
+    [file] = (tmp_path / BOARD).iterdir()
+    events, data, at = [], file.read_bytes(), 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 8], "little")
+        events.append(Event.FromString(data[at + 12 : at + 12 + length]))
+        at += 16 + length
+    values = {one.tag: one for event in events for one in event.summary.value if event.step == 20}
+    assert values["identity"].simple_value == 0.5
+    assert values["judge"].simple_value == 2.0
+    assert (values["samples"].image.width, values["samples"].image.height) == (12, 8)

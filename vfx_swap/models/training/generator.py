@@ -21,6 +21,7 @@ from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.discriminators import MultiScale, Projected
 from vfx_swap.models.training.pairs import augmented, draw_batch
 from vfx_swap.models.training.recipes import recipe_named, weighted
+from vfx_swap.models.training.shakes import shake
 
 __all__ = ["GeneratorSettings", "GeneratorTrainer", "swapped_by"]
 
@@ -46,6 +47,8 @@ class GeneratorSettings:
     average: float = 0.999
     """Decay of the moving average of weights, which is what is written."""
     augment: float = 1.0
+    shake: float = 0.0
+    """How much a swap is shaken before the recogniser sees it (`training.shakes`)."""
     seed: int = 0
     half: bool = False
     """Half precision where it is safe (autocast); on CUDA only."""
@@ -184,10 +187,7 @@ class GeneratorTrainer:
         return {"generator": self.generator, "average": self.average, "judge": self.judge}
 
     def _facts(self) -> dict[str, str]:
-        # Weights that are the recipe's stay unsaid, as in runs begun before they could be given.
-        given = {key: value for key, value in asdict(self.settings).items()
-                 if value is not None or key not in ("identity", "reconstruction", "features")}  # fmt: skip
-        told = {key: str(value) for key, value in given.items()}
+        told = {key: str(value) for key, value in asdict(self.settings).items()}
         if self._start is not None:
             told["from"] = self._start.sha256
         return told | {"side": str(self.crops.side), "crops": str(len(self.crops.labels))}
@@ -224,7 +224,9 @@ class GeneratorTrainer:
         with torch.no_grad():
             _, features = self.judge(own)
         terms = {
-            "identity": losses.identity_loss(self._vector(self._plain(fake)), vector),
+            "identity": losses.identity_loss(
+                self._vector(shake(self._plain(fake), amount=self.settings.shake)), vector
+            ),
             "features": losses.feature_matching(features, fake_features, last=recipe.feature_layers),
             "adversarial": losses.hinge_generator(scores),
         }
