@@ -127,7 +127,7 @@ def recogniser(
             seed=seed,
         )  # fmt: skip
         trainer = RecogniserTrainer(settings, _allowed(crops, only), device=place)
-        how = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
+        how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
         _run(console, trainer, out, board=_board(out, wanted=tensorboard), **how)
 
 
@@ -163,7 +163,7 @@ def parser(
 
         settings = ParserSettings(steps=steps, width=width, batch=batch, rate=rate, augment=augment, seed=seed)
         trainer = ParserTrainer(settings, _allowed(crops, only), device=place)
-        how = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
+        how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
         _run(console, trainer, out, board=_board(out, wanted=tensorboard), **how)
 
 
@@ -226,7 +226,7 @@ def generator(
                 trainer.write_generator(out / f"generator-{step:07}.safetensors", step=step)
             sample_sheet(out / SHEET.format(step), held, swapped=trainer.swapped)
 
-        how = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
+        how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
         _run(console, trainer, out, board=_board(out, wanted=tensorboard), saved=saved, **how)
 
 
