@@ -190,6 +190,25 @@ def test_a_request_that_is_stopped_at_once_is_answered_all_the_same(served: str,
         assert answer["error"]["kind"] == "CancelledError"
 
 
+def test_a_job_for_a_farm_is_written_from_values(served: str, tmp_path: Path) -> None:
+    folder = tmp_path / "show"
+    shot = make_shot(folder).model_dump(mode="json", by_alias=True, exclude_none=True)
+    with agent(served) as host:
+        host.ask(1, "write_job", shot=shot, shot_file=str(folder / "sh010.toml"), frames="2-5", chunk=2)
+        answer, _ = host.until(1)
+        bundle = folder / "sh010_job"
+        assert answer["ok"] == {
+            "shot_file": str(folder / "sh010.toml"), "written": [str(bundle / "template.json")], "frames": 4
+        }  # fmt: skip
+        given = json.loads((bundle / "parameter_values.json").read_text(encoding="utf-8"))
+        assert {"name": "ShotFile", "value": str(folder / "sh010.toml")} in given["parameterValues"]
+        host.ask(2, "write_job", shot={**shot, "cast": [{"identity": "nobody"}]}, shot_file=str(folder / "b.toml"))
+        assert host.until(2)[0]["error"]["kind"] == "SettingsError"
+        for wrong in ({"chunk": 0}, {"shot_file": 3}):
+            host.ask(3, "write_job", **{"shot_file": str(folder / "sh010.toml"), **wrong})
+            assert host.until(3)[0]["error"]["kind"] == "ProtocolError"
+
+
 def test_options_say_what_knobs_are_built_from(served: str) -> None:
     with agent(served) as host:
         host.ask(1, "options")

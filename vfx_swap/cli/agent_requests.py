@@ -196,6 +196,29 @@ async def _host_layers(asked: Asked) -> dict[str, Any]:
     return {"layer": HOST_LAYER, "passes": list(passes)}
 
 
+async def _write_job(asked: Asked) -> dict[str, Any]:
+    """A shot as files for a farm: the shot file, and a job bundle beside it or where `openjd` says."""
+    from vfx_swap.cli.submit import write_jobs
+    from vfx_swap.io.atomic import atomic_write
+    from vfx_swap.settings.shot_text import shot_text
+
+    file, chunk = Path(asked.text("shot_file")), asked.given.get("chunk", 10)
+    if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
+        raise ProtocolError("`chunk` is a number of frames")
+    values = asked.given.get("shot")
+    if values is not None:
+        text = shot_text(_shot(Asked(asked.client, {"shot": values}, asked.tell)))
+        with atomic_write(file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    bundle = Path(asked.text("openjd", default=str(file.with_suffix("")) + "_job"))
+    frames = asked.text("frames", default="") or None
+    device = asked.text("device", default="cpu")
+    written, numbers = await asyncio.to_thread(
+        write_jobs, file, openjd=bundle, frames=frames, chunk=chunk, device=device
+    )
+    return {"shot_file": str(file), "written": [str(path) for path in written], "frames": len(numbers)}
+
+
 _HANDLERS: Mapping[str, Callable[[Asked], Awaitable[dict[str, Any]]]] = {
     "info": _info,
     "options": _options,
@@ -211,6 +234,7 @@ _HANDLERS: Mapping[str, Callable[[Asked], Awaitable[dict[str, Any]]]] = {
     "cancel": _cancel,
     "resume": _resume,
     "host_layers": _host_layers,
+    "write_job": _write_job,
 }
 
 

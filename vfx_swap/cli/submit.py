@@ -15,7 +15,7 @@ from vfx_swap.errors import UsageError
 if TYPE_CHECKING:
     from vfx_swap.settings import Shot
 
-__all__ = ["submit"]
+__all__ = ["submit", "write_jobs"]
 
 
 def submit(
@@ -46,32 +46,70 @@ def submit(
     Shot file, plate and consent are checked now, and consent again on the farm, in every task.
     """
     with running(json=json, debug=debug) as console:
-        from vfx_swap.farm.opencue import write_specification
-        from vfx_swap.farm.openjd import Submission, write_bundle
-
-        if openjd is None and opencue is None:
-            raise UsageError("for which farm?", mend="Give --openjd DIR or --opencue FILE")
-        settings, numbers = _checked(shot, frames)
-        job = Submission(
-            shot_file=shot.absolute(),
-            shot=settings,
-            frames=numbers,
-            chunk=chunk,
-            device=device,
-            gpus=int(device == "cuda") if gpus is None else gpus,
-            gpu_memory_mib=gpu_memory,
-            program=program,
-        )
-        written = []
-        if opencue is not None:
-            write_specification(opencue, job, show=show, user=getpass.getuser())
-            written.append(opencue)
-        if openjd is not None:
-            written.append(write_bundle(openjd, job))
+        written, numbers = write_jobs(
+            shot, openjd=openjd, opencue=opencue, frames=frames, chunk=chunk, device=device, gpus=gpus,
+            gpu_memory_mib=gpu_memory, program=program, show=show,
+        )  # fmt: skip
         tasks = -(-len(numbers) // chunk)
         console.event("done", written=[str(path) for path in written], frames=len(numbers), tasks=tasks)
         for path in written:
             console.say(f"{len(numbers)} frames in at least {tasks} tasks of {chunk}: {path}")
+
+
+def write_jobs(
+    shot: Path,
+    *,
+    openjd: Path | None = None,
+    opencue: Path | None = None,
+    frames: str | None = None,
+    chunk: int = 10,
+    device: str = "cpu",
+    gpus: int | None = None,
+    gpu_memory_mib: int | None = None,
+    program: str = "vfx-swap",
+    show: str = "testing",
+) -> tuple[list[Path], tuple[int, ...]]:
+    """The jobs of a shot file that are asked for; what was written, and the frames they render.
+
+    Args:
+        shot: the shot file.
+        openjd: folder of the job bundle.
+        opencue: file of the job specification.
+        frames: only these.
+        chunk: frames a task.
+        device: where frames are swapped.
+        gpus: that a machine must have; None: as many as the device asks for.
+        gpu_memory_mib: that a GPU must have.
+        program: the command on the farm's machines.
+        show: of OpenCue.
+
+    Raises:
+        UsageError: no farm is named.
+        VfxSwapError: the shot is not fit, or not allowed.
+    """
+    from vfx_swap.farm.opencue import write_specification
+    from vfx_swap.farm.openjd import Submission, write_bundle
+
+    if openjd is None and opencue is None:
+        raise UsageError("for which farm?", mend="Give --openjd DIR or --opencue FILE")
+    settings, numbers = _checked(shot, frames)
+    job = Submission(
+        shot_file=shot.absolute(),
+        shot=settings,
+        frames=numbers,
+        chunk=chunk,
+        device=device,
+        gpus=int(device == "cuda") if gpus is None else gpus,
+        gpu_memory_mib=gpu_memory_mib,
+        program=program,
+    )
+    written = []
+    if opencue is not None:
+        write_specification(opencue, job, show=show, user=getpass.getuser())
+        written.append(opencue)
+    if openjd is not None:
+        written.append(write_bundle(openjd, job))
+    return written, numbers
 
 
 def _checked(path: Path, frames: str | None) -> tuple[Shot, tuple[int, ...]]:
