@@ -201,3 +201,18 @@ def test_a_server_that_is_gone_is_said(tmp_path: Path) -> None:
             pytest.raises(ServerUnreachableError),
         ):
             client.info()
+
+
+def test_a_client_that_follows_a_job_waits_for_a_restart_and_then_says_where_the_job_is(tmp_path: Path) -> None:
+    folder = tmp_path / "show"
+    shot = make_shot(folder, out="server/swap.####.exr")
+    short = Patience(tries=1, first_seconds=0.05, longest_seconds=0.05)
+    with quick_server(folder, seconds=0.2) as server, connect(Connection(server.address), patience=short) as client:
+        job = client.submit(shot, chunk_size=1).id
+        events = client.watch(job)
+        next(events)
+        assert server.terminate() == 0  # drained: the stream ends well, and the job has not ended
+        with pytest.raises(ServerUnreachableError) as caught:
+            list(events)
+    assert caught.value.where == f"job {job}"
+    assert f"vfx-swap jobs watch {job}" in str(caught.value)

@@ -30,6 +30,8 @@ OPTIONS = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
+    # A server that is back is found in seconds; gRPC would wait up to two minutes between two looks.
+    ("grpc.max_reconnect_backoff_ms", 5_000),
 )
 
 

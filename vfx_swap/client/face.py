@@ -24,7 +24,13 @@ from vfx_swap.client.values import (
     RenderReport,
     ServerInfo,
 )
-from vfx_swap.errors import CancelledError, MissingInputError, ProtocolError, VfxSwapError
+from vfx_swap.errors import (
+    CancelledError,
+    MissingInputError,
+    ProtocolError,
+    ServerUnreachableError,
+    VfxSwapError,
+)
 from vfx_swap.service import wire
 from vfx_swap.service.shot_message import shot_to_message, values_to_message
 from vfx_swap.settings import Shot
@@ -34,6 +40,9 @@ __all__ = ["AsyncClient"]
 Value = TypeVar("Value")
 CALL_SECONDS = 60.0
 """For a call that answers once."""
+FOLLOWED = 8
+"""Times the patience of a call that a job is followed with: a server that is restarted is away for longer than one is
+worth. Some three minutes by default."""
 UPLOAD_CHUNK = 1 << 19
 
 
@@ -154,18 +163,19 @@ class AsyncClient:
                 async for answer in self.stubs.shots.WatchJob(request):
                     after, tries = answer.event.number, 0
                     yield event_of(answer.event)
+                if job_of((await self.stubs.shots.GetJob(wire.shots.GetJobRequest(id=job))).job).ended:
+                    return
+                # The server closed the stream because it goes down: it comes back, and the job with it.
+                error: VfxSwapError = ServerUnreachableError("the server went down")
             except (grpc.aio.AioRpcError, VfxSwapError) as failed:
                 error = failed if isinstance(failed, VfxSwapError) else error_of_call(failed)
-                tries += 1
-                if tries >= self._patience.tries or not is_worth_retrying(error):
+                if not is_worth_retrying(error):
                     raise error from failed
-                await self._patience.sleep(self._patience.wait_seconds(tries, error))
-                continue
-            if (await self.job(job)).ended:
-                return
-            # The server closed the stream because it goes down: it comes back, and the job with it.
             tries += 1
-            await self._patience.sleep(self._patience.first_seconds)
+            if tries >= FOLLOWED * self._patience.tries:
+                mend = f"The job goes on when the server is back: vfx-swap jobs watch {job}"
+                raise ServerUnreachableError(error.what, where=f"job {job}", mend=mend)
+            await self._patience.sleep(self._patience.wait_seconds(tries, error))
 
     async def result(self, job: str) -> RenderReport:
         """What a job that has ended did.
