@@ -44,7 +44,7 @@ def program_file(folder: Path, *, seconds: float = 0.0) -> Path:
     path, script = folder / "vfx-swap-quick", folder / "quick.py"
     script.write_text(code)
     # No shebang of Python's own: its path may hold spaces.
-    path.write_text(f"#!/bin/sh\nexec {shlex.quote(str(python))} {shlex.quote(str(script))} \"$@\"\n")
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(str(python))} {shlex.quote(str(script))} "$@"\n')
     path.chmod(0o755)
     return path
 
