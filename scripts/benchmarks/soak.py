@@ -38,7 +38,7 @@ from vfx_swap.models.default import load_face_models
 from vfx_swap.pipeline.demo_portraits import HOPPER
 from vfx_swap.settings import Cast, Shot
 
-__all__ = ["Sample", "grown", "main"]
+__all__ = ["SPARE", "Load", "Sample", "grown", "look", "main"]
 
 GROWTH = 1.1
 """Most that memory may grow from the first third to the last."""
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = given.out.absolute() / "server.toml"
     config.write_text('schema = "vfx_swap/server.1"\nshared_memory.enabled = true\n', encoding="utf-8")
     with served(folder, devices="cpu", state=given.out.absolute() / "state", config=config) as server:
-        load = _Load(server.address, plate.pattern, pack, folder, seconds=given.minutes * 60, pause=given.pause)
+        load = Load(server.address, plate.pattern, pack, folder, seconds=given.minutes * 60, pause=given.pause)
         samples, rounds = _watched(load, server.pid, every=given.every)
     wrong = grown(samples)
     if given.json:
@@ -111,7 +111,7 @@ def grown(samples: Sequence[Sample]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Load:
+class Load:
     """What clients do, where, and for how long."""
 
     address: str
@@ -127,13 +127,13 @@ class _Load:
         try:
             with connect(self.address) as one:
                 while time.monotonic() < until and not failed:
-                    self._round(one, f"client{index}", rounds[index])
+                    self.turn(one, f"client{index}", rounds[index])
                     rounds[index] += 1
                     time.sleep(self.pause)
         except BaseException as error:  # noqa: BLE001  # raised by the bench itself
             failed.append(error)
 
-    def _round(self, one: Client, name: str, turn: int) -> None:
+    def turn(self, one: Client, name: str, turn: int) -> None:
         """What a host does in an afternoon."""
         cast = Cast(position="largest", identity=str(self.pack))
         shot = Shot(name=name, plate=self.plate, output=str(self.folder / name / "swap.####.exr"), cast=(cast,))
@@ -174,7 +174,7 @@ class _Load:
             await frames.aclose()
 
 
-def _watched(load: _Load, pid: int, *, every: float) -> tuple[list[Sample], int]:
+def _watched(load: Load, pid: int, *, every: float) -> tuple[list[Sample], int]:
     """Two clients at work, and the looks meanwhile."""
     start, rounds, failed = time.monotonic(), [0, 0], list[BaseException]()
     threads = [threading.Thread(target=load.client, args=(index, rounds, failed)) for index in range(len(rounds))]
@@ -182,7 +182,7 @@ def _watched(load: _Load, pid: int, *, every: float) -> tuple[list[Sample], int]
         thread.start()
     samples = []
     while any(thread.is_alive() for thread in threads):
-        samples.append(_look(pid, time.monotonic() - start))
+        samples.append(look(pid, seconds=time.monotonic() - start))
         time.sleep(every)
     for thread in threads:
         thread.join()
@@ -191,7 +191,8 @@ def _watched(load: _Load, pid: int, *, every: float) -> tuple[list[Sample], int]
     return samples, sum(rounds)
 
 
-def _look(pid: int, seconds: float) -> Sample:
+def look(pid: int, *, seconds: float = 0.0) -> Sample:
+    """A server and its workers as they are now."""
     children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
     files = [_files(one) for one in (pid, *children)]
     return Sample(

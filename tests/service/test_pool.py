@@ -175,3 +175,24 @@ def test_a_wait_for_memory_can_be_given_up(shared: SharedFiles) -> None:
 
 def test_glibc_is_told_to_keep_memory() -> None:
     assert keep_freed_memory() is (platform.libc_ver()[0] == "glibc")
+
+
+def test_what_was_deleted_is_let_go_of_when_asked(shared: SharedFiles) -> None:
+    gone, files = shared.make(size=4096), OpenFiles()
+    seen = files.read(Ref(str(gone.path), 0, (4, 4), "float32"))
+    gone.close()
+
+    def held() -> bool:
+        here = Path("/proc/self/fd")
+        return any(
+            f"{gone.path} (deleted)" == os.readlink(here / str(fd))
+            for fd in range(3, 256)
+            if (here / str(fd)).is_symlink()
+        )
+
+    assert held()
+    files.forget()
+    assert seen.sum() == 0.0  # what was given out stands all the same
+    del seen
+    assert not held()
+    files.close()

@@ -58,14 +58,15 @@ def ref_bytes(ref: Ref) -> int:
 class OpenFiles:
     """Files of shared memory that a process has open: what workers read from and write into. Safe in threads.
 
-    Mappings are kept, since pages that are mapped anew are dear; the least used go first, and files that were
-    deleted with the next that is opened. Arrays that were given out hold their mapping by themselves.
+    Mappings are kept, since pages that are mapped anew are dear; the least used go first. Files that were deleted are
+    let go by `forget`, or with the next that is opened: until then their memory is not free. Arrays that were given out
+    hold their mapping by themselves.
     """
 
     def __init__(self, *, keep: int = OPEN_FILES) -> None:
         self._keep = keep
         self._open: OrderedDict[str, _OpenFile] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def read(self, ref: Ref) -> np.ndarray:
         """The array, read-only and not copied: it stands as long as the frame is under way.
@@ -106,6 +107,12 @@ class OpenFiles:
             file.write(planes[name], ref.offset)
         return refs
 
+    def forget(self) -> None:
+        """Let go of files that were deleted; nobody reads or writes them any more."""
+        with self._lock:
+            for gone in [name for name, one in self._open.items() if one.deleted]:
+                self._open.pop(gone).close()
+
     def close(self) -> None:
         """Let go of all files; arrays that were given out stay valid."""
         with self._lock:
@@ -116,8 +123,7 @@ class OpenFiles:
     def _file(self, path: str) -> _OpenFile:
         found = self._open.get(path)
         if found is None:
-            for gone in [name for name, one in self._open.items() if one.deleted]:
-                self._open.pop(gone).close()
+            self.forget()
             while len(self._open) >= self._keep:
                 self._open.popitem(last=False)[1].close()
             found = self._open[path] = _OpenFile(path)

@@ -83,6 +83,10 @@ class Handlers(Protocol):
         """Engine -> bytes, of those that are loaded."""
         ...
 
+    def tidy(self) -> None:
+        """Let go of what nobody needs any more; asked now and then, whatever else is done meanwhile."""
+        ...
+
     def close(self) -> None:
         """Let go of everything."""
         ...
@@ -125,6 +129,7 @@ class _Worker:
 
     def _beat(self) -> None:
         while True:
+            self._handlers.tidy()
             self._send({"type": "beat", **memory_of(self._device)})
             time.sleep(BEAT_SECONDS)
 

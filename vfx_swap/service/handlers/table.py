@@ -95,6 +95,10 @@ class WorkerHandlers:
         """As `Handlers.holds`."""
         return self._held.warm.holds
 
+    def tidy(self) -> None:
+        """As `Handlers.tidy`: shared memory that the front has deleted is free when all have let go of it."""
+        self._held.files.forget()
+
     def close(self) -> None:
         """As `Handlers.close`."""
         self._held.close()

@@ -140,6 +140,7 @@ async def held(
         await stream.close()
         if stream.lease is not None:
             leases.end(stream.lease)
+        stream.tools.files.forget()
 
     with scratch.folder(stream.id) as folder:
         try:

@@ -75,6 +75,7 @@ class TrackServicer(wire.track_grpc.TrackServiceServicer):
                         yield Response(progress=_progress(len(numbers), asked.frame_count, number, RECEIVED))
                 finally:
                     await self._tools.lanes.end()
+                    self._tools.files.forget()
                 plate = str(folder / "plate.####.exr")
                 body |= {"plate": plate, "frames": format_frames(numbers), "out": str(folder / "tracks.json")}
             task = Task(
