@@ -177,7 +177,7 @@ class Roots:
             raise PathRefusedError(f"a link leads out of the folders this server {does}", where=_shown(path))
         named = ", ".join(roots) or "none; ask who runs the server for [roots]"
         what = f"it lies outside the folders this server {does}"
-        raise PathRefusedError(what, where=_shown(path), mend=f"Folders: {named}")
+        raise PathRefusedError(what, where=_shown(path), mend=f"Folders it {does}: {named}")
 
     def mapped(self, path: str) -> str:
         """A client's path in this machine's words; one that is in them already stays as it is.
