@@ -1,7 +1,8 @@
 """What a server costs: 1, 2, 4 and 8 clients' shots on it, against the local render of the same frames.
 
 Each client submits a shot of its own, all of one plate; its faces are found and its frames rendered, on both sides.
-Models are warm on both sides. Local render and server take turns, and the middle of the rounds' ratios is taken.
+Models are warm on both sides. Local render and server take turns, and the middle of the rounds' ratios is taken. The
+local render works on the first of the server's devices.
 
     scripts/bench server [--clients 1 2 4 8] [--devices cpu,cpu] [--frames N] [--rounds N] [--width W] [--json]
 """
@@ -89,25 +90,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(bench: Bench, *, clients: Sequence[int], devices: str, rounds: int, state: Path) -> dict[str, list[float]]:
     """Frames a second on the server over those of the local render beside it: one ratio a round."""
-    warm = WarmTools()
+    warm, local = WarmTools(), devices.partition(",")[0]
     shutil.rmtree(state, ignore_errors=True)
     found: dict[str, list[float]] = {f"clients_{count}": [] for count in clients}
     with served(bench.folder, devices=devices, state=state) as server:
-        _local(bench, warm)  # loads the models
+        _local(bench, warm, local)  # loads the models
         _remote(bench, server.address, max(clients))
         for _ in range(rounds):
             for count in clients:
-                own, there = _local(bench, warm), _remote(bench, server.address, count)
+                own, there = _local(bench, warm, local), _remote(bench, server.address, count)
                 found[f"clients_{count}"].append(round(there / own, 4))
     warm.close()
     return found
 
 
-def _local(bench: Bench, warm: WarmTools) -> float:
+def _local(bench: Bench, warm: WarmTools, device: str) -> float:
     """Frames a second of a render in this process."""
     shot = bench.shot("local")
     start = time.perf_counter()
-    render_shot(shot, today=datetime.now(UTC).date(), tools=warm.tools)
+    render_shot(shot, device=device, today=datetime.now(UTC).date(), tools=warm.tools)
     return bench.frames / (time.perf_counter() - start)
 
 

@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long")
     parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two looks")
     parser.add_argument("--pause", type=float, default=0.0, metavar="SECONDS", help="of each client after a round")
+    parser.add_argument("--devices", default="cpu", help="of the server, by commas: one worker each")
     parser.add_argument("--out", type=Path, default=Path("build/soak"), help="folder for plates and swaps")
     parser.add_argument("--json", action="store_true", help="one JSON object a look, and one at the end")
     given = parser.parse_args(arguments)
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shutil.rmtree(given.out.absolute() / "state", ignore_errors=True)
     config = given.out.absolute() / "server.toml"
     config.write_text('schema = "vfx_swap/server.1"\nshared_memory.enabled = true\n', encoding="utf-8")
-    with served(folder, devices="cpu", state=given.out.absolute() / "state", config=config) as server:
+    with served(folder, devices=given.devices, state=given.out.absolute() / "state", config=config) as server:
         load = Load(server.address, plate.pattern, pack, folder, seconds=given.minutes * 60, pause=given.pause)
         samples, rounds = _watched(load, server.pid, every=given.every)
     wrong = grown(samples)

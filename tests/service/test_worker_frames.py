@@ -184,7 +184,8 @@ def test_frames_of_one_message_go_side_by_side_where_the_swapper_allows(tmp_path
         return fake_swap(*given, **named)
 
     def opened(shot: Shot, *, kernels: Any = NUMPY, **_: Any) -> Engine:
-        return Engine(id=shot.engine, swapper_for=lambda _: Alike(), digests={"fake/x": "1"}, kernels=kernels)
+        alike: Any = Alike()  # which is asked for no more than how many frames it takes
+        return Engine(id=shot.engine, swapper_for=lambda _: alike, digests={"fake/x": "1"}, kernels=kernels)
 
     shot = make_shot(tmp_path, frames=(1, 2, 3))
     render(shot, tools=tools(open_engine=opened))

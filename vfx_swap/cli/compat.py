@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vfx_swap.cli.rendering import local_today
 from vfx_swap.cli.session import MissingFrames, stop_requests
+from vfx_swap.pipeline.today import local_today
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console

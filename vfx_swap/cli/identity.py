@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vfx_swap.cli.rendering import local_today
 from vfx_swap.cli.session import DebugOption, JsonOption, running
 from vfx_swap.errors import UsageError
+from vfx_swap.pipeline.today import local_today
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console

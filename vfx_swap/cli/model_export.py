@@ -154,9 +154,9 @@ def _allowed_identity(path: Path | None, *, project: str) -> tuple[Identity | No
     """The pack, if its consent covers a swap today, and what the file says of it."""
     if path is None:
         return None, {}
-    from vfx_swap.cli.rendering import local_today
     from vfx_swap.pipeline.consent import check_consent, consent_usage
     from vfx_swap.pipeline.identity_file import load_identity
+    from vfx_swap.pipeline.today import local_today
 
     identity = load_identity(path)
     check_consent(identity, today=local_today(), project=project, pack=path)

@@ -9,10 +9,11 @@ import typer
 
 from vfx_swap.cli.farming import FarmOptions, Where, render_on
 from vfx_swap.cli.remote import ServerOption, render_remotely
-from vfx_swap.cli.rendering import RESUME, local_today, run_shot
+from vfx_swap.cli.rendering import RESUME, run_shot
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running, stop_requests
 from vfx_swap.cli.streaming import stream_remotely
 from vfx_swap.errors import UsageError
+from vfx_swap.pipeline.today import local_today
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console

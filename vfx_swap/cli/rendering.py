@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from vfx_swap.cli.session import stop_requests
+from vfx_swap.pipeline.today import local_today
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
@@ -14,14 +14,9 @@ if TYPE_CHECKING:
     from vfx_swap.pipeline.shot import ShotReport
     from vfx_swap.settings import Shot
 
-__all__ = ["RESUME", "local_today", "run_shot", "tell_report"]
+__all__ = ["RESUME", "run_shot", "tell_report"]
 
 RESUME = "Run the same command again to go on: frames already written are kept"
-
-
-def local_today() -> date:
-    """The day it is here, for consent records."""
-    return datetime.now(UTC).astimezone().date()
 
 
 def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, overwrite: bool, device: str) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vfx_swap.cli.compat import network_options, tell_compat
-from vfx_swap.cli.rendering import local_today
 from vfx_swap.cli.session import DebugOption, JsonOption, running, stop_requests
 from vfx_swap.cli.simswap_flags import Script, dead_flags, device_of, script_named
 from vfx_swap.errors import UsageError
+from vfx_swap.pipeline.today import local_today
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console

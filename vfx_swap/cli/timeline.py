@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from vfx_swap.cli.option_names import told_by_options
 from vfx_swap.cli.remote import ServerOption, as_progress, with_server
-from vfx_swap.cli.rendering import local_today
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running, stop_requests
 from vfx_swap.cli.swap import cast_tables, given
 from vfx_swap.cli.timeline_options import (
@@ -39,6 +38,7 @@ from vfx_swap.cli.timeline_options import (
     TrackOption,
 )
 from vfx_swap.errors import UsageError
+from vfx_swap.pipeline.today import local_today
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console

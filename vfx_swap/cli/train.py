@@ -68,10 +68,10 @@ def prepare(
 ) -> None:
     """Align pictures, or a shot's faces, to crops; everyone's record must allow training."""
     with running(json=json, debug=debug) as console:
-        from vfx_swap.cli.rendering import local_today
         from vfx_swap.colour.ocio import load_config
         from vfx_swap.errors import UsageError
         from vfx_swap.models.default import load_face_models
+        from vfx_swap.pipeline.today import local_today
         from vfx_swap.pipeline.training_crops import prepare_crops
 
         if shot is not None and root is None and not regions:
@@ -300,8 +300,8 @@ def _run(
 
 def _allowed(folder: Path, only: list[str] | None) -> Crops:
     """The crops, if everyone's consent still holds today."""
-    from vfx_swap.cli.rendering import local_today
     from vfx_swap.models.training.crops import check_usage, read_crops
+    from vfx_swap.pipeline.today import local_today
 
     crops = read_crops(folder, identities=only or ())
     check_usage(crops, today=local_today())

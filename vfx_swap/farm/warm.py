@@ -6,7 +6,6 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 from vfx_swap.errors import VfxSwapError
@@ -16,6 +15,7 @@ from vfx_swap.pipeline.error_fields import error_fields
 from vfx_swap.pipeline.prepare import prepare_shot
 from vfx_swap.pipeline.progress import Cancelled, ProgressEvent, never_cancelled
 from vfx_swap.pipeline.shot import Tools, render_shot
+from vfx_swap.pipeline.today import local_today
 from vfx_swap.pipeline.validate import open_shot
 from vfx_swap.pipeline.warm import WarmTools
 
@@ -44,7 +44,7 @@ class WarmRenderer:
 
         try:
             shot = open_shot(Path(request.shot), config=self._warm.tools.load_config())
-            today = datetime.now(UTC).astimezone().date()
+            today = local_today()
             if request.frames is not None and not request.frames:
                 made = prepare_shot(shot, today=today, progress=progress, cancelled=cancelled, tools=self._warm.tools)
                 done: dict[str, object] = {"tracks": str(made.tracks)}

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never
 from vfx_swap.pipeline.qc import FrameQuality, Metrics, measure_sequence
 from vfx_swap.pipeline.shot import ShotReport, Tools, render_shot
 from vfx_swap.pipeline.shot_frames import read_pairs
+from vfx_swap.pipeline.today import local_today
 from vfx_swap.settings import load_shot
 from vfx_swap.types import Embedding, Frame, Identity
 
@@ -103,7 +104,7 @@ def run_demo(
         identity = _make_identity(out, models=models, config=config, texture=texture, progress=progress)
         rendered = render_shot(
             load_shot(shot_file),
-            today=_local_today() if today is None else today,
+            today=local_today() if today is None else today,
             progress=progress,
             cancelled=cancelled,
             tools=dataclasses.replace(tools, load_models=lambda: nullcontext(models)),
@@ -235,7 +236,3 @@ def _stop_if(cancelled: Cancelled) -> None:
         raise CancelledError(
             "the demo was stopped", mend="Run the same command again: frames already rendered are kept"
         )
-
-
-def _local_today() -> date:
-    return datetime.now(UTC).astimezone().date()

@@ -370,7 +370,7 @@ class JobRunner:
             "skipped": [number for number, _ in self._store.frames(record.id, "skipped")],
             "without_face": sorted(set(without_face)),
             "warnings": list(warnings),
-            "seconds": round(time.time() - record.created, 3),
+            "seconds": round(max(0.0, time.time() - record.created), 3),  # clocks are set back now and then
         }
 
 

@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from vfx_swap.errors import ProtocolError
+from vfx_swap.pipeline.today import local_today
 from vfx_swap.pipeline.warm import WarmTools
 from vfx_swap.service.link import Message
 from vfx_swap.service.pool import OpenFiles
@@ -18,12 +19,7 @@ from vfx_swap.service.pool import OpenFiles
 if TYPE_CHECKING:
     from vfx_swap.pipeline.session import Session
 
-__all__ = ["Held", "free_device_memory", "local_today", "text_of"]
-
-
-def local_today() -> date:
-    """The day it is here, for consent records."""
-    return datetime.now(UTC).astimezone().date()
+__all__ = ["Held", "free_device_memory", "text_of"]
 
 
 @dataclass(eq=False)

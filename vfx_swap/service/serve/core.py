@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from vfx_swap.pipeline.today import local_today
 from vfx_swap.service import wire
 from vfx_swap.service.access import Who
 from vfx_swap.service.admission import Admission, Places
@@ -22,7 +23,7 @@ from vfx_swap.service.serve.streams import ADD_STREAMS, Streams, open_streams
 from vfx_swap.service.settings import ServerSettings
 from vfx_swap.service.work import Crew
 
-__all__ = ["ADD", "Core", "local_today", "open_core"]
+__all__ = ["ADD", "Core", "open_core"]
 
 
 ADD = {
@@ -34,11 +35,6 @@ ADD = {
     **ADD_STREAMS,
 }
 """How a servicer is added to a gRPC server, by the same names."""
-
-
-def local_today() -> date:
-    """The day it is here, for consent records."""
-    return datetime.now(UTC).astimezone().date()
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vfx_swap.errors import ConsentMissingError, LimitError, OutputError, ProtocolError, UsageError
+from vfx_swap.errors import ConsentMissingError, LimitError, ProtocolError, UsageError
+from vfx_swap.io.atomic import output_error
 from vfx_swap.service import wire
 from vfx_swap.service.access import Who
 from vfx_swap.service.identity_store import SUFFIX, IdentityStore, KeptIdentity
+from vfx_swap.service.serve.stream_parts import run_task
 from vfx_swap.service.work import Crew, Task
 
 __all__ = ["IdentityServicer"]
@@ -98,7 +100,14 @@ class IdentityServicer(wire.identities_grpc.IdentityServiceServicer):
         if not 0 < len(names) <= MOST_FILES:
             raise UsageError(f"{len(names)} files: an identity is made of 1 to {MOST_FILES}")
         for name in names:
-            if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name or len(name) > 255:
+            if (
+                not name
+                or name in (".", "..")
+                or "/" in name
+                or "\\" in name
+                or "\0" in name
+                or len(name.encode()) > 255
+            ):
                 raise UsageError(f"{name!r} is no name of a file", mend="Give names without folders")
         if len(set(names)) != len(names):
             raise UsageError("two files have one name", mend="Rename one")
@@ -127,12 +136,7 @@ class IdentityServicer(wire.identities_grpc.IdentityServiceServicer):
             "out": str(out),
         }
         task = Task(f"identity-{uuid.uuid4().hex[:12]}", "identity", body, self._who().name, priority="interactive")
-        running = self._crew.submit(task)
-        try:
-            answer = await running.result()
-        except asyncio.CancelledError:
-            running.cancel()
-            raise
+        answer = await run_task(self._crew, task)
         return out, tuple(str(one) for one in answer.get("warnings", ()))
 
     def _message(self, kept: KeptIdentity, *, warnings: tuple[str, ...] = ()) -> wire.identities.Identity:
@@ -183,7 +187,7 @@ async def _receive(requests: AsyncIterator[Any], header: wire.identities.Identit
                 raise ProtocolError(f"{paths[at].name} is larger than was said")
             await asyncio.to_thread(current.write, chunk.data)
     except OSError as error:
-        raise OutputError(f"the upload cannot be kept: {error.strerror}") from error
+        raise output_error(error, folder) from error
     finally:
         if current is not None:
             current.close()

@@ -14,6 +14,7 @@ from vfx_swap.service import wire
 from vfx_swap.service.access import Who
 from vfx_swap.service.options import Option, describe_options
 from vfx_swap.service.roots import Roots
+from vfx_swap.service.serve.stream_parts import run_task
 from vfx_swap.service.settings import CHUNK_BYTES, ServerSettings
 from vfx_swap.service.work import Crew, DeviceState, Kind, Task
 
@@ -74,12 +75,7 @@ class ModelServicer(wire.models_grpc.ModelServiceServicer):
         task = Task(
             f"{kind}-{uuid.uuid4().hex[:12]}", kind, {"model": model}, self._who().name, model=model, device=device
         )
-        running = self._crew.submit(task)
-        try:
-            await running.result()
-        except asyncio.CancelledError:
-            running.cancel()
-            raise
+        await run_task(self._crew, task)
 
     def _loaded(self, model: str) -> list[str]:
         return [_place(one, self._crew.devices()) for one in self._crew.devices() if model in one.models]

@@ -22,6 +22,7 @@ from grpc_reflection.v1alpha import reflection
 
 from vfx_swap import __version__
 from vfx_swap.errors import VfxSwapError
+from vfx_swap.pipeline.today import local_today
 from vfx_swap.service import wire
 from vfx_swap.service.access_control import AccessControl
 from vfx_swap.service.addresses import Address
@@ -35,7 +36,7 @@ from vfx_swap.service.metrics import Metrics
 from vfx_swap.service.metrics_page import MetricsPage
 from vfx_swap.service.private_folder import make_private
 from vfx_swap.service.roots import Roots
-from vfx_swap.service.serve.core import ADD, Core, local_today, open_core
+from vfx_swap.service.serve.core import ADD, Core, open_core
 from vfx_swap.service.settings import ServerSettings
 from vfx_swap.service.tls import CertificateSource, server_credentials
 from vfx_swap.service.watched_crew import WatchedCrew
