@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vfx_swap.errors import SettingsError
 from vfx_swap.service import wire
 from vfx_swap.service.frame_answers import metric_messages
 from vfx_swap.service.job_records import EventRecord, JobRecord
@@ -23,7 +24,7 @@ def job_message(record: JobRecord, store: JobStore) -> wire.shots.Job:
         id=record.id,
         request_id=record.request_id,
         owner=record.owner,
-        shot=values_to_message(record.request.shot),
+        shot=_shot(record.request.shot),
         state=f"JOB_STATE_{record.state.upper()}",
         priority=f"PRIORITY_{record.request.priority.upper()}",
         frames_total=sum(record.counts.values()),
@@ -69,6 +70,16 @@ def event_message(event: EventRecord) -> wire.shots.JobEvent:
     if event.error:
         message.error.ParseFromString(event.error)
     return message
+
+
+def _shot(values: Mapping[str, Any]) -> wire.shot.Shot:
+    """A job's shot. Of one that an older version took, with keys that are none any more, its name: a list of jobs must
+    not fail over it. What is wrong is told by the job itself, when it goes on.
+    """
+    try:
+        return values_to_message(values)
+    except SettingsError:
+        return wire.shot.Shot(name=str(values.get("name", "")))
 
 
 def _result(result: Mapping[str, Any]) -> wire.shots.RenderResult:
