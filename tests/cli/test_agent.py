@@ -179,6 +179,19 @@ def test_stop_cancels_the_render_of_that_request_alone(served: str, tmp_path: Pa
         assert [job["state"] for job in host.until(3)[0]["ok"]["jobs"]] == ["cancelled"]
 
 
+def test_jobs_of_a_server_outlive_the_agent(served: str, tmp_path: Path) -> None:
+    shot = make_shot(tmp_path / "show").model_dump(mode="json", by_alias=True, exclude_none=True)
+    with agent(served) as host:
+        host.ask(1, "render", shot=shot)
+        while host.lines.get(timeout=SECONDS).get("event") != "frame_done":
+            pass
+    with agent(served) as later:
+        later.ask(1, "jobs")
+        [job] = later.until(1)[0]["ok"]["jobs"]
+        later.ask(2, "watch", job=job["id"])
+        assert later.until(2)[0]["ok"]["report"]["rendered"] == list(ALL)
+
+
 def test_a_request_that_is_stopped_at_once_is_answered_all_the_same(served: str, tmp_path: Path) -> None:
     shot = make_shot(tmp_path / "show").model_dump(mode="json", by_alias=True, exclude_none=True)
     with agent(served) as host:

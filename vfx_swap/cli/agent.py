@@ -54,7 +54,7 @@ async def _serve(server: str, device: str, out: BinaryIO) -> None:
 
     requests = Requests(make, server=server)
     try:
-        await Agent(requests.answer, out=out).serve(sys.stdin.fileno())
+        await Agent(requests.answer, out=out, leave=requests.leave).serve(sys.stdin.fileno())
     finally:
         await requests.close()
 
@@ -82,10 +82,12 @@ class Agent:
     Args:
         answer: name of a request, its fields, what to tell events with -> fields of the answer.
         out: where lines go.
+        leave: called when the adapter is gone, before what runs is cancelled.
     """
 
-    def __init__(self, answer: Answer, *, out: BinaryIO) -> None:
+    def __init__(self, answer: Answer, *, out: BinaryIO, leave: Callable[[], None] = lambda: None) -> None:
         self._answer = answer
+        self._leave = leave
         self._out = out
         self._running: dict[object, asyncio.Task[None]] = {}
 
@@ -100,6 +102,7 @@ class Agent:
                 if not self._take(line):
                     break
         finally:
+            self._leave()
             tasks = list(self._running.values())
             for task in tasks:
                 task.cancel()

@@ -39,6 +39,7 @@ class Requests:
         self._server = server
         self._client: AsyncClient | None = None
         self._opening = asyncio.Lock()
+        self._left = False
 
     async def client(self) -> AsyncClient:
         """The client."""
@@ -46,6 +47,10 @@ class Requests:
             if self._client is None:
                 self._client = await self._make()
             return self._client
+
+    def leave(self) -> None:
+        """The adapter is gone: jobs of a server go on from now on, whatever is cancelled here."""
+        self._left = bool(self._server)
 
     async def close(self) -> None:
         """Let go of the client."""
@@ -69,7 +74,8 @@ class Requests:
         handler = _HANDLERS.get(name)
         if handler is None:
             raise ProtocolError(f"there is no request {name!r}", mend=f"There are: {', '.join(['hello', *_HANDLERS])}")
-        return await handler(Asked(await self.client(), given, tell))
+        client: Any = None if handler in _ALONE else await self.client()
+        return await handler(Asked(client, given, tell, left=lambda: self._left))
 
     def _hello(self, given: Mapping[str, Any]) -> dict[str, Any]:
         spoken = given.get("protocols", [PROTOCOL])
@@ -86,6 +92,8 @@ class Asked:
     client: AsyncClient
     given: Mapping[str, Any]
     tell: Tell
+    left: Callable[[], bool] = lambda: False
+    """Whether the adapter is gone and its server's jobs are to go on."""
 
     def text(self, key: str, *, default: str | None = None) -> str:
         """A field that is a text.
@@ -143,14 +151,15 @@ async def _submit(asked: Asked) -> dict[str, Any]:
 
 
 async def _render(asked: Asked) -> dict[str, Any]:
-    """Submit and stay; a `stop` of the request cancels the job."""
+    """Submit and stay; a `stop` of the request cancels the job, an adapter that goes leaves it to its server."""
     job = await asked.client.submit(_shot(asked), **_how(asked))
     asked.tell("job", job=job_fields(job))
     try:
         async for event in asked.client.watch(job.id):
             _tell_event(asked.tell, event)
     except asyncio.CancelledError:
-        await asyncio.shield(asked.client.cancel(job.id))
+        if not asked.left():
+            await asyncio.shield(asked.client.cancel(job.id))
         raise
     return {"report": _report(await asked.client.result(job.id))}
 
@@ -236,6 +245,9 @@ _HANDLERS: Mapping[str, Callable[[Asked], Awaitable[dict[str, Any]]]] = {
     "host_layers": _host_layers,
     "write_job": _write_job,
 }
+
+_ALONE = (_host_layers, _write_job)
+"""Need no client: no server is called, and no worker of this machine is started."""
 
 
 def _tell_event(tell: Tell, event: JobEvent) -> None:
