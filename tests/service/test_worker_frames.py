@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from vfx_swap.pipeline.parse import parse_plate
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.warm import WarmTools
 from vfx_swap.service.handlers import WorkerHandlers
-from vfx_swap.service.handlers.device_memory import in_batches, is_out_of_memory, with_memory
+from vfx_swap.service.handlers.device_memory import is_out_of_memory, with_memory
 from vfx_swap.service.pool import OpenFiles, ref_from_json
 from vfx_swap.service.work import Ref
 from vfx_swap.service.worker import Work
@@ -175,21 +175,16 @@ class Alike(FakeSwapper):
     frames_at_once = 3
 
 
-def test_frames_of_one_message_go_side_by_side_where_the_swapper_allows(tmp_path: Path) -> None:
-    """Each waits for the other two: one after another they would wait in vain."""
-    together = threading.Barrier(3, timeout=60)
+def alike_engine(shot: Shot, *, kernels: Any = NUMPY, **_: Any) -> Engine:
+    alike: Any = Alike()  # which is asked for no more than how many frames it takes
+    return Engine(id=shot.engine, swapper_for=lambda _: alike, digests={"fake/x": "1"}, kernels=kernels)
 
-    def swap(*given: Any, **named: Any) -> Any:
-        together.wait()
-        return fake_swap(*given, **named)
 
-    def opened(shot: Shot, *, kernels: Any = NUMPY, **_: Any) -> Engine:
-        alike: Any = Alike()  # which is asked for no more than how many frames it takes
-        return Engine(id=shot.engine, swapper_for=lambda _: alike, digests={"fake/x": "1"}, kernels=kernels)
-
+def three_at_once(tmp_path: Path, swap: Callable[..., Any]) -> list[Any]:
+    """Answers to three frames of one message, for an engine that takes them side by side."""
     shot = make_shot(tmp_path, frames=(1, 2, 3))
-    render(shot, tools=tools(open_engine=opened))
-    asked = Asked(tmp_path, tools(open_engine=opened, swap_frame=swap))
+    render(shot, tools=tools(open_engine=alike_engine))
+    asked = Asked(tmp_path, tools(open_engine=alike_engine, swap_frame=swap))
     asked.open(shot)
     frames = [{**asked.pixels(number), "out": None, "path": None} for number in (1, 2, 3)]
     for number, frame in zip((1, 2, 3), frames, strict=True):
@@ -201,6 +196,33 @@ def test_frames_of_one_message_go_side_by_side_where_the_swapper_allows(tmp_path
     ]
     answers: list[Any] = asked.handlers.run(works)
     assert [one["frames"][0]["number"] for one in answers] == [1, 2, 3]
+    return answers
+
+
+def test_frames_of_one_message_go_side_by_side_where_the_swapper_allows(tmp_path: Path) -> None:
+    """Each waits for the other two: one after another they would wait in vain."""
+    together = threading.Barrier(3, timeout=60)
+
+    def swap(*given: Any, **named: Any) -> Any:
+        together.wait()
+        return fake_swap(*given, **named)
+
+    answers = three_at_once(tmp_path, swap)
+    assert all("error" not in one["frames"][0] for one in answers), answers
+    assert digests_of(tmp_path / "sent") == digests_of(tmp_path / "out")
+
+
+def test_frames_that_do_not_fit_side_by_side_are_done_one_after_the_other(tmp_path: Path) -> None:
+    threads: set[int] = set()
+
+    def swap(*given: Any, **named: Any) -> Any:
+        threads.add(threading.get_ident())
+        if threading.current_thread() is not threading.main_thread():  # one of several
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return fake_swap(*given, **named)
+
+    answers = three_at_once(tmp_path, swap)
+    assert len(threads) > 1
     assert all("error" not in one["frames"][0] for one in answers), answers
     assert digests_of(tmp_path / "sent") == digests_of(tmp_path / "out")
 
@@ -301,29 +323,22 @@ def test_models_are_loaded_once_and_closed_at_the_end() -> None:
     assert happened == ["loaded", "used", "used", "used", "closed"]
 
 
-def test_memory_that_is_not_enough_halves_batches_then_is_said() -> None:
-    sizes: list[int] = []
+def test_memory_that_is_not_enough_is_let_go_and_then_it_is_said() -> None:
     freed: list[int] = []
 
-    def run(items: Sequence[int], *, most: int) -> list[int]:
-        sizes.append(len(items))
-        if len(items) > most:
+    def run() -> int:
+        if len(freed) < 1:
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return [item * 2 for item in items]
+        return 7
 
-    def work(most: int) -> list[int]:
-        return in_batches(
-            lambda items: run(items, most=most), range(7), let_go=lambda: freed.append(1), device="cuda:0"
-        )
-
-    assert work(2) == [0, 2, 4, 6, 8, 10, 12]
-    assert sizes == [7, 3, 1, 2, 4, 2, 2]
+    assert with_memory(run, let_go=lambda: freed.append(1), device="cuda:0") == 7
+    freed.clear()
     with pytest.raises(DeviceMemoryError, match="the memory of cuda:0 is not enough") as caught:
-        work(0)
+        with_memory(run, let_go=lambda: None, device="cuda:0")
     assert caught.value.where == "cuda:0"
     with pytest.raises(ZeroDivisionError):  # what is no lack of memory is not tried again
         with_memory(lambda: 1 // 0, let_go=lambda: freed.append(99), device="cpu")
-    assert 99 not in freed
+    assert freed == []
 
 
 def test_lack_of_memory_is_known_by_what_libraries_say() -> None:

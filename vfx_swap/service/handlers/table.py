@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from vfx_swap.errors import ProtocolError, VfxSwapError
+from vfx_swap.errors import DeviceMemoryError, ProtocolError, VfxSwapError
 from vfx_swap.pipeline.shot import Tools
 from vfx_swap.pipeline.warm import WarmTools
 from vfx_swap.service.handlers.device_memory import with_memory
@@ -81,7 +81,9 @@ class WorkerHandlers:
         if side_by_side == 1:
             return [done(work) for work in works]
         with ThreadPoolExecutor(side_by_side, "vfx-swap-swap") as pool:
-            return list(pool.map(done, works))
+            answers = list(pool.map(done, works))
+        # Side by side they need more of the device than alone: those that did not fit are done one after the other.
+        return [done(work) if _lacked_memory(answer) else answer for work, answer in zip(works, answers, strict=True)]
 
     def reopen(self, affinity: str, body: Message) -> None:
         """As `Handlers.reopen`."""
@@ -102,6 +104,12 @@ class WorkerHandlers:
     def close(self) -> None:
         """As `Handlers.close`."""
         self._held.close()
+
+
+def _lacked_memory(answer: Message | BaseException) -> bool:
+    """Whether a `swap` task ended for lack of the device's memory; its frames say so, each by itself."""
+    frames = answer.get("frames", ()) if isinstance(answer, dict) else ()
+    return any(one.get("error", {}).get("kind") == DeviceMemoryError.__name__ for one in frames)
 
 
 def open_handlers(device: str) -> WorkerHandlers:
