@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,31 @@ def test_one_identity_in_torchscript(name: str, torch: Any, tmp_path: Path) -> N
             assert answer.shape == (1, 3, height, width)
             assert answer.min() >= 0.0
             assert answer.max() <= 1.0
+
+
+KNOWN_TO_1_12 = {
+    "aten::__getitem__.t", "aten::_convolution", "aten::add.Tensor", "aten::add.int", "aten::batch_norm", "aten::clamp",
+    "aten::div.Tensor", "aten::expand", "aten::floordiv.int", "aten::linear", "aten::mean.dim", "aten::mul.Tensor",
+    "aten::mul.int", "aten::pad", "aten::relu", "aten::reshape", "aten::rsqrt", "aten::select.int", "aten::size",
+    "aten::size.int", "aten::slice.Tensor", "aten::sub.Tensor", "aten::sub.int", "aten::tanh", "aten::to.dtype",
+    "aten::upsample_bilinear2d.vec", "prim::max.int",
+}  # fmt: skip
+"""Operators of the four generators' files when torch 1.12.1, as Nuke 14 has it, was seen to run them (docs/nuke.md)."""
+
+
+@pytest.mark.parametrize("name", ["gen224", "gen512", "genfix", "genfix_deep"])
+def test_torchscript_is_of_a_format_and_operators_that_nuke_s_torch_knows(
+    name: str, torch: Any, tmp_path: Path
+) -> None:
+    network, out = network_of(name), tmp_path / "one.pt"
+    export_torchscript(network, network_spec(name), out, identity=np.ones(16, np.float32))
+    with zipfile.ZipFile(out) as archive:
+        [version] = [entry for entry in archive.namelist() if entry.endswith("/version")]
+        assert int(archive.read(version)) <= 4, "the format that torch 1.12.1 was seen to read"
+    script = torch.jit.load(str(out))
+    assert set(torch.jit.export_opnames(script)) - KNOWN_TO_1_12 == set()
+    assert not script(torch.zeros(1, 3, 64, 64)).requires_grad, "no graph of gradients is kept in somebody's memory"
+    assert all(one.requires_grad for one in network.parameters()), "the network itself stays as it was"
 
 
 def test_what_cannot_be_baked_is_said(torch: Any, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ The generator itself is traced; what asks for sizes is compiled around it, so th
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -57,6 +59,8 @@ def bake(generator: nn.Module, identity: Tensor, *, normalised: bool) -> torch.j
         normalised: the generator's convention: True for ImageNet-normalised pictures, False for [0, 1].
     """
     multiple = int(generator.side_multiple)
+    # A copy that asks for no gradients: whoever runs the file would else keep every layer's answer for them.
+    generator = copy.deepcopy(generator).requires_grad_(requires_grad=False)
     example = torch.full((2, 3, 4 * multiple, 4 * multiple), 0.5)
     inner = torch.jit.trace(_OneIdentity(generator, identity).eval(), example)
     return torch.jit.script(_AnyPicture(inner, multiple=multiple, normalised=normalised).eval())
