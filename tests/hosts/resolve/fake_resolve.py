@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ class FakeMedia(Bounded):
 
     def __init__(self, state: State, properties: dict[str, str], *, first: int, count: int) -> None:
         self.state, self.properties, self.first, self.count = state, dict(properties), first, count
-        self.id, self.third = f"media{next(_IDS)}", {}
+        self.id = f"media{next(_IDS)}"
+        self.third: dict[str, str] = {}
 
     def GetUniqueId(self) -> str:
         return self.id
@@ -111,6 +113,7 @@ class FakeItem(Bounded):
         self.flags: list[str] = []
         self.markers: dict[float, dict[str, Any]] = {}
         self.placed = True
+        self.comps: list[FakeComp] = []
 
     @property
     def media(self) -> FakeMedia | None:
@@ -196,6 +199,55 @@ class FakeItem(Bounded):
     def DeleteMarkerAtFrame(self, frameNum: float) -> Any:
         self.markers.pop(frameNum, None)
         return self.state.traps.says
+
+    def GetFusionCompCount(self) -> int:
+        return len(self.comps)
+
+    def GetFusionCompByIndex(self, compIndex: int) -> Any:
+        return self.comps[compIndex - 1]
+
+    def AddFusionComp(self) -> Any:
+        self.comps.append(FakeComp())
+        return self.comps[-1]
+
+
+class FakeComp:
+    """A Fusion composition, of which the stub knows nothing: what Fusion's scripting manual says of one."""
+
+    def __init__(self) -> None:
+        self.tools: list[FakeTool] = []
+        self.locked = 0
+        self.deaf = False
+
+    def Lock(self) -> None:
+        self.locked += 1
+
+    def Unlock(self) -> None:
+        self.locked -= 1
+
+    def AddTool(self, kind: str, x: int, y: int) -> Any:
+        assert self.locked
+        self.tools.append(FakeTool(kind, deaf=self.deaf))
+        return self.tools[-1]
+
+
+class FakeTool:
+    """A tool with inputs."""
+
+    def __init__(self, kind: str, *, deaf: bool) -> None:
+        self.kind, self.deaf = kind, deaf
+        self.inputs: dict[str, Any] = {}
+        self.attributes: dict[str, Any] = {}
+
+    def SetAttrs(self, attributes: dict[str, Any]) -> None:
+        self.attributes.update(attributes)
+
+    def SetInput(self, name: str, value: Any) -> None:
+        if not self.deaf:
+            self.inputs[name] = value
+
+    def GetInput(self, name: str) -> Any:
+        return self.inputs.get(name)
 
 
 class FakeTimeline(Bounded):
@@ -375,6 +427,7 @@ class FakeProject(Bounded):
         self.mode = 1
         self.jobs: dict[str, dict[str, Any]] = {}
         self.seen_enabled: list[list[bool]] = []
+        self.write_frame: Callable[[Path], Any] = lambda path: path.write_bytes(b"exr")
 
     def GetMediaPool(self) -> FakePool:
         return self.pool
@@ -433,7 +486,7 @@ class FakeProject(Bounded):
         handles = int(re.findall(r"<NumFramesOfHandles>(\d+)<", self.presets[job["preset"]])[0])
         count = job["MarkOut"] - job["MarkIn"] + 1 + 2 * handles - self.state.traps.frame_drop
         for number in range(86400, 86400 + count):
-            (Path(job["TargetDir"]) / f"{job['CustomName']}{number:08d}.exr").write_bytes(b"exr")
+            self.write_frame(Path(job["TargetDir"]) / f"{job['CustomName']}{number:08d}.exr")
         job["status"] = {"JobStatus": "Complete", "CompletionPercentage": 100}
 
     def IsRenderingInProgress(self) -> bool:
@@ -470,6 +523,7 @@ class FakeResolve(Bounded):
         self.state = State(traps or Traps())
         self.project = FakeProject(self.state)
         self.manager = FakeManager(self.project)
+        self.product = "DaVinci Resolve Studio"
 
     def GetProjectManager(self) -> FakeManager:
         return self.manager
@@ -482,7 +536,7 @@ class FakeResolve(Bounded):
         return self.state.traps.says
 
     def GetProductName(self) -> str:
-        return "DaVinci Resolve Studio"
+        return self.product
 
     def ExportRenderPreset(self, presetName: str, exportPath: str) -> Any:
         Path(exportPath).write_text(self.project.presets[presetName], encoding="utf-8")

@@ -141,7 +141,8 @@ def test_a_placement_is_measured_whatever_frames_mean(
     placed = laid(resolve, clip, a_result(tmp_path / "out"), "track")
     [above] = resolve.project.timeline.tracks[1]
     assert (above.start, above.duration, above.left) == (86400, 25, 8)
-    assert placed.item is above
+    shown: Any = placed.item
+    assert shown is above
     assert resolve.state.page == page
     resolve.manager.SaveProject()
     assert resolve.project.timeline.tracks[1] == [above]
@@ -187,12 +188,13 @@ def test_media_goes_into_our_bin_and_the_current_bin_is_as_it_was(tmp_path: Path
     resolve = FakeResolve(Traps(says=says))
     clip = a_clip(resolve)
     pool = resolve.project.pool
-    media, lost = results.import_result(resolve.project, clip, a_result(tmp_path / "out"))  # type: ignore[arg-type]
+    project: Any = resolve.project
+    fake: Any
+    fake, lost = results.import_result(project, clip, a_result(tmp_path / "out"))
     assert pool.current is pool.root
     assert [folder.name for folder in pool.root.below] == ["Vfx Swap"]
-    assert pool.root.below[0].clips == [media]
+    assert pool.root.below[0].clips == [fake]
     assert lost == []
-    fake: Any = media
     assert (fake.properties["FPS"], fake.properties["Input Color Space"]) == ("24.0", "ACEScg")
 
 
