@@ -18,6 +18,8 @@ from tests.service.servers import served_from_a_thread
 
 DRIVERS = {
     "bridge": ("bridge", "BridgeDriver"),
+    "resolve": ("resolve", "ResolveDriver"),
+    "nuke": ("nuke", "NukeDriver"),
 }
 """Name -> module of `drivers` and its class."""
 COMMAND = [sys.executable, "-I", "-m", "vfx_swap"]
@@ -150,4 +152,5 @@ def test_paths_of_this_machine_are_those_of_the_server(driver: Driver, serve: Se
         )
         done = driver.render(mapped)
     assert done.state == "done", done.text
-    assert len(list((show / "renders").glob("mapped_v001.*.exr"))) == 3
+    assert len(done.files) == 3
+    assert all(path.is_file() and path.resolve().is_relative_to((show / "renders").resolve()) for path in done.files)
