@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Link"]
 
+_PATHS = ("identity", "performer")
+"""Of a casting."""
+
 
 class Link:
     """An agent, started when it is first needed.
@@ -23,6 +26,7 @@ class Link:
     def __init__(self, settings: Settings) -> None:
         self._command = settings.agent
         self._server = settings.server
+        self._maps = settings.maps
         self._agent: Agent | None = None
 
     def agent(self) -> Agent:
@@ -58,10 +62,14 @@ class Link:
     def shot(
         self, *, name: str, plate: str, output: str, cast: Mapping[str, Any], knobs: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Values of a shot."""
+        """Values of a shot, its paths as the agent's machine calls them."""
+        from vfx_swap_bridge.paths import parse_maps, same_system
         from vfx_swap_bridge.shot import shot_values
 
-        return dict(shot_values(name=name, plate=plate, output=output, cast=[dict(cast)], knobs=dict(knobs)))
+        maps = parse_maps(self._maps)
+        far = {"plate": same_system(plate, maps), "output": same_system(output, maps)}
+        who = {key: same_system(str(one), maps) if key in _PATHS else one for key, one in cast.items()}
+        return dict(shot_values(name=name, cast=[who], knobs=dict(knobs), **far))
 
     def job(self, shot: Mapping[str, Any], *, frames: str) -> Any:
         """A render, begun.

@@ -36,6 +36,8 @@ class Settings:
     server: str = ""
     agent: str = ""
     """The vfx-swap command; empty: `VFX_SWAP_AGENT`, else the one on the path."""
+    maps: str = ""
+    """Paths of this machine = those of the agent's, such as `P:/show=/mnt/show`; joined by `|`."""
     knobs: Mapping[str, Any] = field(default_factory=dict)
     """Key of the shot file -> value, for what is not as it comes."""
 

@@ -100,7 +100,12 @@ class Window:
         for index, knob in enumerate(self._knobs):
             value = self._settings.knobs.get(knob.key, knob.default)
             kind, attributes = _WIDGETS[knob.kind](knob, value)
-            rows.append(row(knob.label, getattr(ui, kind)({"ID": _knob_id(index), "ToolTip": knob.help, **attributes})))
+            rows.append(
+                row(
+                    knob.label,
+                    getattr(ui, kind)({"ID": _knob_id(index), "ToolTip": f"{knob.help} ({knob.key})", **attributes}),
+                )
+            )
         buttons = [ui.Button({"ID": "Render", "Text": "Swap"}), ui.Button({"ID": "Cancel", "Text": "Cancel"})]
         return [*rows, ui.Label({"ID": "Status", "WordWrap": True, "Weight": 1}), ui.HGroup({"Weight": 0}, buttons)]
 
