@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+from vfx_swap_bridge.agent import Agent
 
 from tests.hosts.nuke.conftest import Session
 from tests.pipeline.shot_fakes import make_identity, write_plate
@@ -219,3 +220,54 @@ def test_the_farm_gets_a_job(script: Session, served: tuple[str, Path]) -> None:
     assert not group["vs_use_result"].value(), "nothing is there yet"
     assert group.node("SwapIn")["file"].value().endswith("swap_v001.%04d.exr")
     assert not list(out.glob("*.exr"))
+
+
+def test_a_server_s_job_is_followed_after_a_crash_and_not_begun_again(
+    script: Session, served: tuple[str, Path]
+) -> None:
+    out = served[1] / "crashed"
+    group = node(script, served, out)
+    group["vs_render"].execute()
+    script.until(lambda: script.adapter("node").record(group).get("job", {}).get("job"))
+    kept = script.adapter("node").record(group)
+    text = script.fake.saved()  # autosaved in mid-render; then Nuke is gone, its thread and agent with it
+    assert kept["state"] == "running"
+    script.until(lambda: script.adapter("node").record(group)["state"] == "done")
+    script.nuke.delete(group)
+    opened = script.fake.load(text)[-1]
+    opened["vs_resume"].execute()
+    script.until(lambda: script.adapter("node").record(opened)["state"] == "done")
+    again = script.adapter("node").record(opened)
+    assert opened["vs_badge"].value() == "v001 current"
+    assert again["version"] == kept["version"] == 1
+    with Agent(server=served[0]) as agent:
+        jobs = agent.request("jobs")["jobs"]
+    mine = [one for one in jobs if one["id"] == kept["job"]["job"]]
+    assert [one["state"] for one in mine] == ["succeeded"]
+    newer = jobs[: jobs.index(mine[0])]
+    assert newer == [], "no second job was made"
+
+
+def test_identities_are_chosen_with_their_consent(script: Session, served: tuple[str, Path]) -> None:
+    group = node(script, served, served[1] / "chosen")
+    with Agent(server=served[0]) as agent:
+        known = agent.request("identities")["identities"]
+    group["vs_pick"].execute()
+    script.until(lambda: str(group["vs_status"].value()) != "asking for identities")
+    assert known == []
+    assert "no identities are known" in group["vs_status"].value()
+    person = type("Person", (), {"name": "lead", "path": "identities/lead", "consent": "consent expires in 12 days"})
+    script.fake.answers["choice"] = 0
+    script.adapter("actions")._choose(group.fullName(), [person])
+    assert script.fake.said[-1] == "Identity: Who goes in: lead: consent expires in 12 days"
+    assert group["vs_identity"].value() == "identities/lead"
+    assert group["vs_consent"].value() == "consent expires in 12 days"
+
+
+def test_no_agent_is_said_on_the_node(script: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VFX_SWAP_AGENT", "/no/such/vfx-swap")
+    group = script.create()
+    group["vs_reload"].execute()
+    script.until(lambda: "/no/such/vfx-swap" in str(group["vs_status"].value()))
+    assert "VFX_SWAP_AGENT" in group["vs_status"].value()
+    assert group.knob("vs_cast_strength") is not None, "what was known stays"
