@@ -50,8 +50,8 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """README, the other pages at the top, and all of docs/."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+    """README, the other pages at the top, and all of docs/ and hosts/."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "hosts").rglob("*.md"))]
 
 
 def blocks_of(document: Path) -> list[Block]:
