@@ -99,6 +99,8 @@ def test_hosts_on_path_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     assert f"Blender ({program})" in checks.check_hosts().text
+    assert checks.check_hosts().text.endswith(str(checks.hosts_folder()))
+    assert (checks.hosts_folder() / "bridge" / "vfx_swap_bridge" / "agent.py").is_file()
 
 
 def test_machine_and_devices_are_told() -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "check_owners",
     "check_python",
     "check_system_libraries",
+    "hosts_folder",
 ]
 
 State: TypeAlias = Literal["ok", "note", "warning", "broken"]
@@ -278,13 +279,21 @@ def _check_folder(folder: Path) -> Check:
 
 
 def check_hosts() -> Check:
-    """Applications on PATH whose adapters may be used."""
+    """Applications on PATH whose adapters may be used, and where the adapters lie."""
     programs = {"Blender": ("blender",), "Nuke": ("nuke", "Nuke"), "DaVinci Resolve": ("resolve",)}
     found = [f"{host} ({path})" for host, names in programs.items() if (path := _first_on_path(names))]
     resolve = Path("/opt/resolve/bin/resolve")
     if resolve.exists() and not any(entry.startswith("DaVinci") for entry in found):
         found.append(f"DaVinci Resolve ({resolve})")
-    return Check("hosts", "note", ", ".join(found) if found else "no Blender, Nuke or DaVinci Resolve on PATH")
+    text = ", ".join(found) if found else "no Blender, Nuke or DaVinci Resolve on PATH"
+    return Check("hosts", "note", f"{text}; their adapters: {hosts_folder()}")
+
+
+def hosts_folder() -> Path:
+    """Where the adapters lie: in the installed package, else beside it in a source checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_hosts"
+    return installed if installed.is_dir() else package.parent / "hosts"
 
 
 def _first_on_path(names: Iterable[str]) -> str | None:
