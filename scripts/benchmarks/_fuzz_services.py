@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from scripts.benchmarks.fuzz import EXTREMES, FAULTS, RACE
+from scripts.benchmarks.fuzz import EXTREMES, Fuzz, each
 from vfx_swap.service import wire
 from vfx_swap.service.shot_message import shot_to_message
 from vfx_swap.service.work import OnEvent, Task
@@ -48,7 +45,7 @@ def methods() -> list[tuple[str, Any, bool]]:
     ]
 
 
-class ServiceFuzz:
+class ServiceFuzz(Fuzz):
     """A client that means ill, of all services.
 
     Args:
@@ -59,14 +56,9 @@ class ServiceFuzz:
     """
 
     def __init__(self, channel: Any, *, seed: int, known: Sequence[Message] = (), words: Sequence[str] = ()) -> None:
-        self._channel = channel
-        self._random = random.Random(seed)  # no secret
+        super().__init__(channel, seed=seed)
         self._known = {type(one).DESCRIPTOR.full_name: one for one in known}
         self._words = tuple(words) or ("lead",)
-        self.messages = 0
-        self.statuses: Counter[str] = Counter()
-        self.internal: list[str] = []
-        """What the server said where it broke."""
 
     async def run(self, *, messages: int) -> None:
         """Send so many messages in all."""
@@ -76,22 +68,11 @@ class ServiceFuzz:
 
     async def _call(self, method: str, kind: Any, streams: bool) -> None:
         sent = [self._raw(kind) for _ in range(self._random.randrange(0, 5) if streams else 1)]
-        given: Any = _each(sent) if streams else sent[0]
+        given: Any = each(sent) if streams else sent[0]
         make = self._channel.stream_stream if streams else self._channel.unary_stream
         call = make(method)(given, timeout=CALL_SECONDS)
         self.messages += len(sent)
-        try:
-            async for _ in call:  # one that answers once is read alike
-                if self._random.random() < 0.1:
-                    call.cancel()
-                    break
-            self.statuses["OK"] += 1
-        except grpc.aio.AioRpcError as error:
-            self.statuses[error.code().name] += 1
-            if error.code() in FAULTS and error.details() != RACE:
-                self.internal.append(f"{method}: {error.code().name}: {error.details()}")
-        except asyncio.CancelledError:
-            self.statuses["CANCELLED"] += 1
+        await self._read(call, method)  # one that answers once is read alike
 
     def _raw(self, kind: Any) -> bytes:
         message = kind()
@@ -176,8 +157,3 @@ async def _nothing(task: Task, _: OnEvent) -> Mapping[str, Any]:
     if "out" in task.body:
         await asyncio.to_thread(Path(task.body["out"]).write_text, "{}", encoding="utf-8")
     return {"frames": [1, 2, 3], "tracks": "", "fit_frames": [], "layers": []}
-
-
-async def _each(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
-    for message in messages:
-        yield message

@@ -27,7 +27,7 @@ import grpc
 from vfx_swap.service import wire
 from vfx_swap.service.codec import Chunk, ChunkCodec, checksum
 
-__all__ = ["Fuzz", "main"]
+__all__ = ["EXTREMES", "Fuzz", "each", "main"]
 
 Request = wire.frames.ProcessFramesRequest
 METHODS = (
@@ -68,7 +68,7 @@ class Fuzz:
     async def is_alive(self) -> bool:
         """Whether a good stream is answered."""
         call = self._channel.stream_stream(METHODS[0])
-        answers = [one async for one in call(_each(_good(1)))]
+        answers = [one async for one in call(each(_good(1)))]
         return any(wire.frames.ProcessFramesResponse.FromString(one).frame.HasField("done") for one in answers)
 
     @staticmethod
@@ -78,9 +78,13 @@ class Fuzz:
 
     async def _stream(self) -> None:
         raw = self._changed(_good(self._random.randrange(1, 4)))
-        call = self._channel.stream_stream(self._random.choices(METHODS, (8, 1, 1))[0])(
-            _each(raw), timeout=STREAM_SECONDS
-        )
+        method = self._random.choices(METHODS, (8, 1, 1))[0]
+        call = self._channel.stream_stream(method)(each(raw), timeout=STREAM_SECONDS)
+        await self._read(call, method)
+        self.messages += len(raw)
+
+    async def _read(self, call: Any, method: str) -> None:
+        """Read answers to the end, or go away after the first; how the call ended is counted."""
         leaves = self._random.random() < 0.1
         try:
             async for _ in call:
@@ -91,10 +95,9 @@ class Fuzz:
         except grpc.aio.AioRpcError as error:
             self.statuses[error.code().name] += 1
             if error.code() in FAULTS and error.details() != RACE:
-                self.internal.append(f"{error.code().name}: {error.details()}")
+                self.internal.append(f"{method}: {error.code().name}: {error.details()}")
         except asyncio.CancelledError:
             self.statuses["CANCELLED"] += 1
-        self.messages += len(raw)
 
     def _changed(self, messages: list[bytes]) -> list[bytes]:
         given = list(messages)
@@ -167,7 +170,8 @@ def _good(frames: int) -> list[bytes]:
     return [codec.encode(message) for message in messages]
 
 
-async def _each(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
+async def each(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
+    """A stream of them."""
     for message in messages:
         yield message
 
