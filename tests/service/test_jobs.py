@@ -25,7 +25,6 @@ from vfx_swap.service import wire
 from vfx_swap.service.job_records import JobRecord, JobRequest
 from vfx_swap.service.jobs import JobLimits, JobRunner
 from vfx_swap.service.jobs_store import JobStore
-from vfx_swap.service.serve.job_messages import job_message
 from vfx_swap.service.status import error_from_status
 from vfx_swap.service.work import OnEvent, Task
 
@@ -395,14 +394,4 @@ def test_a_rendered_frame_is_not_made_skipped(tmp_path: Path) -> None:
     store.frame(job, 1, "skipped")
     store.frame(job, 2, "skipped")
     assert store.get(job).counts == {"rendered": 1, "skipped": 1}
-    store.close()
-
-
-def test_a_job_of_an_older_version_is_listed_by_its_name(tmp_path: Path) -> None:
-    store = JobStore(tmp_path / "jobs.sqlite")
-    old, _ = store.add(JobRequest(shot={**SHOT, "a_key_of_before": 3}), owner="ann")
-    new, _ = store.add(asked(), owner="ann")
-    told = [job_message(one, store) for one in (old, new)]
-    assert [one.shot.name for one in told] == ["sh010", "sh010"]
-    assert [one.shot.plate for one in told] == ["", "/p/a.####.exr"]
     store.close()
