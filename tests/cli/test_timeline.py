@@ -10,7 +10,7 @@ from typing import Any
 import opentimelineio as otio
 import pytest
 
-from tests.pipeline.shot_fakes import make_identity
+from tests.pipeline.shot_fakes import fake_analyse, make_identity
 from tests.pipeline.timeline_plates import FILM, clip, gap, number_in, plate_of, quick_tools, sequence, timeline_of
 from tests.service.servers import served_from_a_thread
 from vfx_swap.cli.app import run
@@ -99,6 +99,19 @@ def test_a_server_renders_and_the_timeline_is_written_here(
     made = otio.adapters.read_from_file(str(edit.parent / "new.otio")).find_clips()[0].media_reference
     path = otio.url_utils.filepath_from_url(made.target_url_for_image_number(1))
     assert number_in(Path(str(path))) == 1005
+
+
+def test_an_edit_that_shows_nobody_is_written_as_it_was(
+    edit: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, nobody = timeline_module.render_edit, quick_tools(analyse=fake_analyse(faces=False))
+    monkeypatch.setattr(timeline_module, "render_edit", functools.partial(real, tools=nobody))
+    assert run(arguments(edit)) == 0
+    said = capsys.readouterr().out
+    assert "left as it is: V1, clip 1 'one' shows nobody of the cast" in said
+    assert "as it was: no clip shows the cast" in said
+    assert run([*arguments(edit), "--clip", "one"]) == 2  # asked for by name
+    assert "clip 1 'one': shows nobody of the cast" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_told_in_the_options_words(edit: Path, capsys: pytest.CaptureFixture[str]) -> None:

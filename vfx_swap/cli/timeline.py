@@ -245,4 +245,5 @@ def _tell(console: Console, report: EditReport) -> None:
     console.say(f"{rendered} frames rendered for {count} clip{'s' if count != 1 else ''}{current}")
     for one in report.left:
         console.say(f"left as it is: {one.place} {one.reason}")
-    console.say(f"timeline: {report.out} (media reference {report.key})")
+    told = f"media reference {report.key}" if count else "as it was: no clip shows the cast"
+    console.say(f"timeline: {report.out} ({told})")
