@@ -1,0 +1,413 @@
+"""Runs inside Blender: `python inside.py FOLDER SCENARIO`. Knows nothing of vfx_swap; tells by FOLDER/answer.json.
+
+Ends by `os._exit`: the modules of 4.2 and 4.5 can hang or crash when Python takes them down.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+__all__: list[str] = []
+
+NAME = "bl_ext.user_default.vfx_swap"
+FOLDER = Path(sys.argv[1])
+ORDER = json.loads((FOLDER / "order.json").read_text(encoding="utf-8"))
+
+
+def install() -> None:
+    """As an artist does, from the zip; and say where the server is."""
+    bpy.ops.extensions.package_install_files(filepath=ORDER["zip"], repo="user_default", enable_on_install=True)
+    bpy.context.preferences.addons[NAME].preferences.server = ORDER["server"]
+
+
+def ours(module: str) -> Any:
+    """A module of the extension."""
+    return importlib.import_module(f"{NAME}.{module}")
+
+
+def scene_for(width: int = 64, height: int = 48, first: int = 1, last: int = 6) -> Any:
+    """The scene, of that size and range."""
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = width, height, 100
+    scene.frame_start, scene.frame_end = first, last
+    return scene
+
+
+def tree_of(scene: Any) -> Any:
+    """Its compositor; before 5.0 a scene's own is not a group."""
+    return scene.compositing_node_group if bpy.app.version >= (5, 0, 0) else scene.node_tree
+
+
+def output_of(tree: Any) -> Any:
+    """Where the picture comes out."""
+    kinds = ("NodeGroupOutput", "CompositorNodeComposite")
+    return next(node for node in tree.nodes if node.bl_idname in kinds).inputs[0]
+
+
+def image_node(tree: Any, path: str, *, frames: int = 6) -> Any:
+    """A node that shows a sequence."""
+    image = bpy.data.images.load(path)
+    image.source = "SEQUENCE"
+    image.colorspace_settings.name = "Linear Rec.709"
+    node = tree.nodes.new("CompositorNodeImage")
+    node.image, node.frame_duration = image, frames
+    return node
+
+
+def comp(show: Path, *, plate: str, frames: int = 6, **scene_is: int) -> tuple[Any, Any, Any]:
+    """A saved file with plate, Vfx Swap and output; scene, tree, node."""
+    scene = scene_for(**scene_is)
+    tree = ours("compat").ensure_compositor_tree(scene)
+    for node in [one for one in tree.nodes if one.bl_idname in ("CompositorNodeRLayers", "CompositorNodeViewer")]:
+        tree.nodes.remove(node)
+    bpy.ops.vfx_swap.add_node()
+    node = tree.nodes.active
+    tree.links.new(image_node(tree, plate, frames=frames).outputs[0], node.inputs["Plate"])
+    tree.links.new(node.outputs["Image"], output_of(tree))
+    save(show)
+    return scene, tree, swap_of(tree)
+
+
+def swap_of(tree: Any) -> Any:
+    """The Vfx Swap of a tree."""
+    return next(node for node in tree.nodes if node.bl_idname == "VfxSwapNode")
+
+
+def save(show: Path) -> None:
+    """The file."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(show / "shot.blend"))
+
+
+def load(show: Path) -> tuple[Any, Any]:
+    """The file; scene and compositor."""
+    bpy.ops.wm.open_mainfile(filepath=str(show / "shot.blend"))
+    return bpy.context.scene, tree_of(bpy.context.scene)
+
+
+def render(name: str, frame: int) -> str:
+    """Render a frame as EXR of halves; its path."""
+    scene = bpy.context.scene
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "16"
+    scene.frame_set(frame)
+    path = FOLDER / f"{name}.{frame:04d}.exr"
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    return str(path)
+
+
+def refused(operator: Any, **given: Any) -> str:
+    """What an operator says when it will not."""
+    try:
+        operator(**given)
+    except (RuntimeError, TypeError) as error:
+        return str(error)
+    return ""
+
+
+def node_range(show: str, identity: str, plate: str) -> dict[str, Any]:
+    """A node: before a result, after Render Range, off, its mattes, saved and loaded, out of date."""
+    told: dict[str, Any] = {}
+    _, tree, node = comp(Path(show), plate=plate)
+    state = node.node_tree.vfx_swap
+    state.when = "RANGE"
+    told["nobody"] = refused(bpy.ops.vfx_swap.render)
+    state.identity = identity
+    bpy.ops.vfx_swap.connect()
+    told["knobs"] = sorted(key for key in node.node_tree.keys() if key.startswith("vs:"))  # noqa: SIM118  # no dict
+    told["before"] = render("before", 3)
+    told["said_before"] = state.trouble
+    state.missing = "PLATE"
+    told["plate_for_missing"] = render("missing", 3)
+    state.missing = "BLACK"
+    told["rendered"] = list(bpy.ops.vfx_swap.render())
+    told["result"], told["version"] = state.result, state.version
+    told["after"] = [render("after", frame) for frame in range(1, 7)]
+    state.use_result = False
+    told["off"] = render("off", 3)
+    state.use_result = True
+    for name in ("Matte", "Patch"):
+        tree.links.new(node.outputs[name], output_of(tree))
+        told[name] = render(name, 3)
+    tree.links.new(node.outputs["Image"], output_of(tree))
+    node.node_tree["vs:cast.strength"] = 0.5
+    save(Path(show))
+    told["on_disk_again"] = swap_of(tree).bl_idname
+    _, tree = load(Path(show))
+    node = swap_of(tree)
+    told["kept"] = [node.node_tree["vs:cast.strength"], node.node_tree.vfx_swap.identity, node.name]
+    told["label"] = node.draw_label()
+    told["stale"] = render("stale", 3)
+    node.node_tree["vs:cast.strength"] = 1.0
+    told["fresh_label"] = node.draw_label()
+    told["reloaded"] = render("reloaded", 3)
+    save(Path(show))
+    return told
+
+
+def without_add_on(show: str) -> dict[str, Any]:
+    """The file where nobody has heard of us."""
+    _, tree = load(Path(show))
+    kinds = sorted(node.bl_idname for node in tree.nodes)
+    told = {"kinds": kinds, "picture": render("without", 3)}
+    save(Path(show))
+    return told
+
+
+def back_again(show: str) -> dict[str, Any]:
+    """The file that was saved by a Blender without us, with us; then a plain group for good."""
+    _, tree = load(Path(show))
+    node = swap_of(tree)
+    told = {"identity": node.node_tree.vfx_swap.identity, "picture": render("back", 3)}
+    copied = tree.nodes.new("VfxSwapNode")
+    told["trees"] = len({one.node_tree.name for one in tree.nodes if one.bl_idname == "VfxSwapNode"})
+    tree.nodes.remove(copied)
+    tree.nodes.active = swap_of(tree)
+    bpy.ops.vfx_swap.to_group()
+    save(Path(show))
+    _, tree = load(Path(show))
+    told["kinds"] = sorted(node.bl_idname for node in tree.nodes)
+    return told
+
+
+def at_render(show: str, identity: str, plate: str) -> dict[str, Any]:
+    """Frames made at render; an animation; settings changed; a plate that other nodes make; the second node."""
+    told: dict[str, Any] = {}
+    scene, tree, node = comp(Path(show), plate=plate, first=2, last=3)
+    state = node.node_tree.vfx_swap
+    state.identity = identity
+    told["first"] = [render("lazy", 2), render("lazy", 3), state.result]
+    node.node_tree["vs:lighting.exposure_stops"] = 1.0
+    told["second"] = [render("lazier", 2), state.result]
+    node.node_tree["vs:lighting.exposure_stops"] = 0.0
+    told["third"] = [render("laziest", 2), state.result]
+    turned = tree.nodes.new("CompositorNodeFlip")
+    turned.inputs["Flip X"].default_value = True
+    tree.links.new(node.inputs["Plate"].links[0].from_socket, turned.inputs[0])
+    tree.links.new(turned.outputs[0], node.inputs["Plate"])
+    told["not_a_file"] = [render("not_a_file", 2), state.trouble]
+    node.node_tree["vs:colour_space"] = "ACEScg"  # the quick engine of the tests knows no other
+    told["range"] = list(bpy.ops.vfx_swap.render())
+    told["flipped"] = [render("flipped", 2), state.trouble, state.result]
+    told["range_again"] = [list(bpy.ops.vfx_swap.render()), state.result]
+    told["settings_back"] = [scene.render.filepath.endswith("flipped.0002.exr"), scene.render.use_file_extension]
+    return told
+
+
+def sequencer(show: str, identity: str, plate: str) -> dict[str, Any]:
+    """A trimmed strip, a take with handles, another, chosen, removed; saved and loaded between."""
+    told: dict[str, Any] = {}
+    scene = scene_for(first=1, last=20)
+    made = ours("compat").strips(scene)
+    strip = ours("compat").new_image_strip(scene, name="sh010", filepath=plate, channel=1, frame_start=10)
+    for frame in range(2, 7):
+        strip.elements.append(Path(plate).name.replace("0001", f"{frame:04d}"))
+    strip.colorspace_settings.name = "Linear Rec.709"
+    scene.sequencer_colorspace_settings.name = "Linear Rec.709"
+    ours("compat").set_trim(strip, first=12, end=14)  # shows plate frames 3 and 4
+    save(Path(show))
+    scene.vfx_swap.handles = 1
+    scene.vfx_swap.identity = identity
+    told["regenerated"] = list(bpy.ops.vfx_swap.regenerate(strip="sh010"))
+    told["strips"] = [[one.name, one.channel, one.mute, *ours("compat").visible_range(one)] for one in made]
+    told["elements"] = [one.filename for one in made["sh010 v001"].elements]
+    told["note"] = json.loads(made["sh010 v001"]["vfx_swap"])
+    told["shown"] = [render("take", 12), render("take", 13)]
+    bpy.ops.vfx_swap.choose_take(strip="sh010")
+    told["original"] = render("original", 12)
+    scene["vs:cast.strength"] = 0.0
+    bpy.ops.vfx_swap.regenerate(strip="sh010 v001")  # of a take: its original is meant
+    save(Path(show))
+    scene, _ = load(Path(show))
+    made = ours("compat").strips(scene)
+    told["two"] = [[one.name, one.channel, one.mute] for one in made]
+    told["second"] = render("second", 12)
+    bpy.ops.vfx_swap.choose_take(strip="sh010 v001")
+    told["first_again"] = render("again", 12)
+    bpy.ops.vfx_swap.remove_take(strip="sh010 v001")
+    told["one_left"] = [[one.name, one.mute] for one in made]
+    bpy.ops.vfx_swap.remove_take(strip="sh010 v002")
+    told["none_left"] = [[one.name, one.mute] for one in made]
+    told["no_take"] = refused(bpy.ops.vfx_swap.remove_take, strip="sh010")
+    told["no_strip"] = refused(bpy.ops.vfx_swap.regenerate, strip="nobody")
+    return told
+
+
+def image(show: str, identity: str, plate: str) -> dict[str, Any]:
+    """The Image editor's: a loaded sequence, its own range, the result as an image beside it."""
+    scene_for()
+    save(Path(show))
+    loaded = bpy.data.images.load(plate)
+    loaded.source = "SEQUENCE"
+    state = loaded.vfx_swap
+    state.identity, state.own_range, state.first, state.last = identity, True, 2, 4
+    told = {"rendered": list(bpy.ops.vfx_swap.render(owner=f"Image/{loaded.name}"))}
+    told["status"], told["result"] = state.status, state.result
+    told["images"] = sorted(one.name for one in bpy.data.images if one.source == "SEQUENCE")
+    return told
+
+
+def troubles(show: str, identity: str, plate: str, expired: str) -> dict[str, Any]:
+    """What is said when it does not go."""
+    told: dict[str, Any] = {}
+    _, _, node = comp(Path(show), plate=plate)
+    state = node.node_tree.vfx_swap
+    state.identity = expired
+    told["consent"] = refused(bpy.ops.vfx_swap.render)
+    state.identity = identity
+    told["choice"] = refused(bpy.ops.vfx_swap.choose, key="lighting.match", choice="nothing")
+    bpy.ops.vfx_swap.choose(key="lighting.match", choice="none")
+    bpy.ops.vfx_swap.toggle(key="matte.holdout", word="glasses")
+    told["chosen"] = [node.node_tree["vs:lighting.match"], node.node_tree["vs:matte.holdout"]]
+    bpy.context.preferences.addons[NAME].preferences.agent = "/nowhere/vfx-swap"
+    told["agent"] = refused(bpy.ops.vfx_swap.render)
+    bpy.context.preferences.addons[NAME].preferences.agent = ""
+    told["then"] = list(bpy.ops.vfx_swap.render())
+    told["trouble"] = state.trouble
+    return told
+
+
+def cancelled(show: str, identity: str, plate: str) -> dict[str, Any]:
+    """Stopped by the artist; closed while under way and taken up again."""
+    told: dict[str, Any] = {}
+    _, _, node = comp(Path(show), plate=plate)
+    owner = node.node_tree
+    owner.vfx_swap.identity = identity
+    work = ours("render").start_range(owner, scene=bpy.context.scene)
+    while owner.vfx_swap.progress == 0.0 and work.pump():
+        pass
+    told["under_way"] = refused(bpy.ops.vfx_swap.render)
+    bpy.ops.vfx_swap.cancel(owner=f"NodeTree/{owner.name}")
+    work.wait()
+    told["cancelled"] = [work.cancelled, work.trouble, owner.vfx_swap.job]
+    told["made"] = sorted(work.version.made)
+    work = ours("render").start_range(owner, scene=bpy.context.scene)
+    while not (owner.vfx_swap.progress > 0.0 and json.loads(owner.vfx_swap.job)["job"]["job"]) and work.pump():
+        pass
+    save(Path(show))
+    _, tree = load(Path(show))
+    ours("link").current().close()
+    owner = swap_of(tree).node_tree
+    told["record"] = json.loads(owner.vfx_swap.job)["job"]["job"]
+    told["taken_up"] = list(bpy.ops.vfx_swap.take_up(owner=f"NodeTree/{owner.name}"))
+    told["status"], told["job"] = owner.vfx_swap.status, owner.vfx_swap.job
+    told["picture"] = render("taken_up", 6)
+    return told
+
+
+def lights(show: str) -> dict[str, Any]:
+    """Lights and HDRI of a scene."""
+    from math import radians
+
+    scene = bpy.context.scene
+    for thing in list(scene.objects):
+        bpy.data.objects.remove(thing)
+
+    def add(name: str, data: Any, at: tuple[float, ...], turn: tuple[float, ...] = (0, 0, 0)) -> Any:
+        thing = bpy.data.objects.new(name, data)
+        thing.location, thing.rotation_euler = at, turn
+        scene.collection.objects.link(thing)
+        return thing
+
+    # The camera looks along +Y at a face in the origin that looks back at it; the picture's right is +X.
+    scene.camera = add("camera", bpy.data.cameras.new("camera"), (0, -5, 0), (radians(90), 0, 0))
+    sun = bpy.data.lights.new("sun", "SUN")
+    sun.energy, sun.color = 2.0, (1.0, 0.5, 0.5)
+    add("sun", sun, (9, 9, 9), (0, radians(90), 0))  # shines along -X: it stands to the right
+    area = bpy.data.lights.new("key", "AREA")
+    area.energy = 100.0
+    add("key", area, (0, -2, 0), (radians(90), 0, 0))  # at the camera, towards the face
+    add("away", bpy.data.lights.new("away", "AREA"), (0, -3, 0), (radians(-90), 0, 0))
+    add("behind", bpy.data.lights.new("behind", "SUN"), (0, 0, 0), (radians(-90), 0, 0))
+    add("bulb", bpy.data.lights.new("bulb", "POINT"), (0, -1, 0))
+    world = bpy.data.worlds.new("set")
+    scene.world = world
+    if bpy.app.version < (5, 0, 0):
+        world.use_nodes = True
+    nodes = world.node_tree.nodes
+    ground = next(node for node in nodes if node.bl_idname == "ShaderNodeBackground")
+    sky = nodes.new("ShaderNodeTexEnvironment")
+    picture = bpy.data.images.new("hdri", 8, 4)
+    picture.source, picture.filepath = "FILE", str(Path(show) / "set.exr")
+    sky.image = picture
+    turned = nodes.new("ShaderNodeMapping")
+    turned.inputs["Rotation"].default_value = (0, 0, radians(30))
+    world.node_tree.links.new(turned.outputs[0], sky.inputs["Vector"])
+    world.node_tree.links.new(sky.outputs[0], ground.inputs["Color"])
+    bpy.context.view_layer.update()
+    ours("compat").ensure_compositor_tree(scene)
+    bpy.ops.vfx_swap.add_node()
+    tree = swap_of(tree_of(scene)).node_tree
+    told: dict[str, Any] = {"done": list(bpy.ops.vfx_swap.take_lights(owner=f"NodeTree/{tree.name}"))}
+    state = tree.vfx_swap
+    told["lights"], told["environment"] = json.loads(state.lights), [state.environment, state.rotation]
+    told["left_out"] = list(ours("lights").from_scene(scene).left_out)
+    told["honoured"] = ours("link").current().honours("lighting.light")
+    told["sent"] = "lighting.light" in ours("shots").knob_values(tree)
+    scene.camera = None
+    told["no_camera"] = refused(bpy.ops.vfx_swap.take_lights, owner=f"NodeTree/{tree.name}")
+    return told
+
+
+def parsing(show: str, identity: str, plate: str, size: list[int], frame: int) -> dict[str, Any]:
+    """Parsing mattes as outputs of the node, with the default swapper."""
+    told: dict[str, Any] = {}
+    _, tree, node = comp(Path(show), plate=plate, frames=100000, width=size[0], height=size[1], first=frame, last=frame)
+    bpy.ops.vfx_swap.connect()
+    state = node.node_tree.vfx_swap
+    state.identity, state.parsing, state.when = identity, True, "RANGE"
+    told["outputs"] = [socket.name for socket in node.outputs]
+    told["rendered"] = list(bpy.ops.vfx_swap.render())
+    told["result"], told["trouble"] = state.result, state.trouble
+    for name in ("Image", "Matte", "skin", "nose"):
+        tree.links.new(node.outputs[name], output_of(tree))
+        told[name] = render(name, frame)
+    return told
+
+
+def picture_of_tree(show: str, identity: str, plate: str) -> dict[str, Any]:
+    """What a drawing of the node needs."""
+    _, tree, node = comp(Path(show), plate=plate)
+    bpy.ops.vfx_swap.connect()
+    node.node_tree.vfx_swap.identity = identity
+    inner = node.node_tree
+
+    def links(of: Any) -> list[list[str]]:
+        return [[w.from_node.name, w.from_socket.name, w.to_node.name, w.to_socket.name] for w in of.links]
+
+    return {
+        "outer": links(tree),
+        "inner": links(inner),
+        "inputs": [one.name for one in node.inputs],
+        "outputs": [one.name for one in node.outputs],
+    }
+
+
+def main() -> None:
+    """One scenario."""
+    answer: dict[str, Any]
+    try:
+        if ORDER["zip"]:
+            install()
+        assert "vfx_swap" not in sys.modules
+        answer = globals()[sys.argv[2]](**ORDER["given"])
+    except BaseException:  # noqa: BLE001  # told to the test
+        answer = {"failed": traceback.format_exc()}
+    (FOLDER / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
