@@ -204,3 +204,31 @@ def test_a_result_is_stale_when_pixels_would_differ(what: str, is_other: bool, g
     else:
         grade.setXYpos(5, 900)
     assert (of_node(group) != before) == is_other
+
+
+def test_a_slider_is_dragged_without_a_walk_over_the_script(gui: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    grade = gui.nuke.nodes.Grade()
+    grade.setInput(0, gui.read(PATTERN))
+    group = gui.create(grade, identity="lead")
+    digests = gui.adapter("fingerprint")
+    above = digests.of_plate(group)
+    assert digests.of_node(group, plate=above) == digests.of_node(group)
+    kept = {"state": "done", "version": 3, "fingerprint": digests.of_node(group), "plate": {"fingerprint": above}}
+    gui.adapter("node").set_record(group, kept)
+    walked: list[int] = []
+    of_plate = digests.of_plate
+
+    def seen(node: Any) -> Any:
+        walked.append(1)
+        return of_plate(node)
+
+    monkeypatch.setattr(digests, "of_plate", seen)
+    for value in (0.1, 0.2, 0.3):
+        group["vs_cast_strength"].setValue(value)
+        assert group["vs_badge"].value() == "v003 stale"
+    assert walked == []
+    group["vs_cast_strength"].setValue(1.0)
+    assert (group["vs_badge"].value(), walked) == ("v003 current", [1])
+    grade["white"].setValue(3.0)
+    gui.adapter("stale").mark(group)
+    assert group["vs_badge"].value() == "v003 stale"

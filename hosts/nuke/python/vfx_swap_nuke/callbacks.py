@@ -81,10 +81,11 @@ def _frame_is_there() -> None:
 
     from vfx_swap_nuke.plate import in_view
 
-    above = _all_above(nuke.thisNode())
-    for node in all_nodes():
+    shown = [node for node in all_nodes() if node[names.USE_RESULT].value()]
+    above = _all_above(nuke.thisNode()) if shown else set()
+    for node in shown:
         read = node.node(names.RESULT)
-        if node.fullName() not in above or read is None or not node[names.USE_RESULT].value():
+        if node.fullName() not in above or read is None:
             continue
         pattern, frame = str(read["file"].value()), nuke.frame()
         if not pattern or not read["first"].value() <= frame <= read["last"].value():

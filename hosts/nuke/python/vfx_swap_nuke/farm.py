@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from vfx_swap_bridge.agent import Agent
 
+from vfx_swap_nuke.plate import in_view
 from vfx_swap_nuke.work import Work
 
 __all__ = ["shot_file", "write_jobs"]
@@ -11,8 +14,6 @@ __all__ = ["shot_file", "write_jobs"]
 
 def shot_file(work: Work, view: str) -> str:
     """Where the shot file of a view goes: beside its results, under the node's name and version."""
-    from vfx_swap_nuke.plate import in_view
-
     folder = in_view(work.pattern, view).rpartition("/")[0]
     return f"{folder}/{work.node.replace('.', '_')}_v{work.record(state='')['version']:03d}.toml"
 
@@ -23,8 +24,6 @@ def write_jobs(work: Work) -> list[str]:
     Raises:
         AgentError: the shot is not fit, or its consent refuses it.
     """
-    import os
-
     folders = []
     with Agent(server=work.server, environ=work.environment) as agent:
         for view, shot in work.shots:

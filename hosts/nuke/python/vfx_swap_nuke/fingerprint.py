@@ -29,10 +29,15 @@ LOOKS = frozenset({
 """Knobs that change no pixel."""
 
 
-def of_node(group: Any) -> str:
-    """Of everything that the result hangs on."""
+def of_node(group: Any, *, plate: str = "") -> str:
+    """Of everything that the result hangs on.
+
+    Args:
+        group: the node.
+        plate: `of_plate` of it, where that is known already: it looks at every node above.
+    """
     cast = {"identity": group[names.IDENTITY].value(), "performer": group[names.PERFORMER].value()}
-    return str(result_digest({"cast": [cast], "knobs": values(group)}, [of_plate(group)]))
+    return str(result_digest({"cast": [cast], "knobs": values(group)}, [plate or of_plate(group)]))
 
 
 def of_plate(group: Any) -> str:

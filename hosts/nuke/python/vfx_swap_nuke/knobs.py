@@ -1,4 +1,4 @@
-"""Knobs: those of the wiring, which every node has, and those that the agent describes.
+"""Knobs that the agent describes.
 
 What an engine can be told is not known here. The agent describes it, each description becomes a knob, and the
 descriptions are kept on the node, so that values find their keys again where no agent is.
@@ -14,120 +14,14 @@ from vfx_swap_bridge.describe import Knob, for_engine, knobs_of
 
 import nuke
 from vfx_swap_nuke import names
+from vfx_swap_nuke.wiring import add_knob
 
-__all__ = ["add_wiring", "described", "refresh", "set_values", "show_for_engine", "values"]
+__all__ = ["described", "refresh", "set_values", "show_for_engine", "values"]
 
 ENGINE = "engine"
 WIRED = frozenset({"colour_space"})
 """Described, but said by the script's own colour management."""
-BUTTON = """try:
-    from vfx_swap_nuke import actions
-except ImportError:
-    nuke.message('{missing}')
-else:
-    actions.{name}()"""
-MISSING = "The vfx-swap adapter is not on NUKE_PATH here. The result that was rendered still shows."
 UNITS = {"stops": "stops", "mired": "mired", "degrees": "degrees", "pixels": "px"}
-
-
-def add_wiring(group: Any) -> None:
-    """The knobs that are there whatever the agent says."""
-    _add(group, nuke.Tab_Knob("vfx_swap", "VfxSwap"), "")
-    _add(
-        group,
-        nuke.String_Knob(names.IDENTITY, "identity"),
-        "The identity that goes in: a name that the server knows, or a path of a pack.",
-    )
-    _button(
-        group, "vs_pick", "choose...", "pick_identity", "Identities, each with the state of its consent.", line=False
-    )
-    _add(group, nuke.Text_Knob(names.CONSENT, "consent", " "), "What the identity's consent record says today.")
-    _add(
-        group,
-        nuke.File_Knob(names.PERFORMER, "performer"),
-        "Photograph of the performer in the plate who is replaced. Empty: by position.",
-    )
-    _add(group, nuke.Text_Knob("vs_line_frames", "", ""), "")
-    _add(group, nuke.Int_Knob(names.FIRST, "frames"), "First frame that is rendered.")
-    _add(group, nuke.Int_Knob(names.LAST, "to"), "Last frame that is rendered.", line=False)
-    _button(group, "vs_range", "from input", "range_from_input", "Take the input's own range.", line=False)
-    _add(group, nuke.Int_Knob(names.HANDLES, "handles"), "Frames more, before the first and after the last.")
-    _add(
-        group,
-        nuke.String_Knob(names.VIEWS, "views"),
-        "Views that are rendered, by name; empty: all of the script. Each has the same identity.",
-    )
-    _add(
-        group,
-        nuke.File_Knob(names.OUTPUT, "output"),
-        "Where results go, as name_v001.%04d.exr; %V stands for the view. An older version is never written over.",
-    )
-    _add(group, nuke.Int_Knob(names.VERSION, "version"), "The version in the output's name.", line=False)
-    _add(
-        group,
-        nuke.Enumeration_Knob(names.WHERE, "render on", list(names.PLACES)),
-        "This machine, a server, or a farm: the last writes the job and sends nothing.",
-    )
-    _add(
-        group, nuke.String_Knob(names.SERVER, "server"), "HOST:PORT of the server. Empty: VFX_SWAP_SERVER.", line=False
-    )
-    _add(
-        group,
-        nuke.String_Knob(names.PATHS, "path map"),
-        "What the server or the farm calls folders of this machine: P:/show=/mnt/show, parted by |. Empty: as here.",
-    )
-    _add(group, nuke.Text_Knob("vs_line_render", "", ""), "")
-    _button(group, "vs_render", "Render", "render", "Render the plate where that is needed, and the swap.")
-    _button(group, "vs_cancel", "Cancel", "cancel", "Stop after the frame in hand. What is written stays.", line=False)
-    _button(
-        group,
-        "vs_resume",
-        "Go on",
-        "resume",
-        "Take up a render that was interrupted, such as by closing Nuke.",
-        line=False,
-    )
-    _button(
-        group,
-        "vs_check",
-        "Check",
-        "check",
-        "Look for what would go wrong, and repair what can be repaired.",
-        line=False,
-    )
-    _button(
-        group,
-        "vs_layers",
-        "Shuffle out",
-        "shuffle_out",
-        "A branch for each matte, patch, STMap and Cryptomatte of the result.",
-        line=False,
-    )
-    _button(group, "vs_reveal", "Folder", "reveal", "Show the folder of the results.", line=False)
-    _button(group, "vs_reload", "Reload options", "reload_options", "Ask the agent again what can be set.", line=False)
-    _add(group, nuke.Boolean_Knob(names.USE_RESULT, "show result"), "On: the result; off: the plate.", start=True)
-    _add(group, nuke.Text_Knob(names.STATUS, "status", " "), "")
-    for name, kind in ((names.SCHEMA, nuke.Int_Knob), (names.JOB, nuke.String_Knob), (names.BADGE, nuke.String_Knob),
-                       (names.DESCRIBED, nuke.String_Knob)):  # fmt: skip
-        hidden = kind(name, name)
-        hidden.setFlag(nuke.INVISIBLE)
-        group.addKnob(hidden)
-    group[names.SCHEMA].setValue(names.SCHEMA_NUMBER)
-    group[names.VERSION].setValue(1)
-
-
-def _add(group: Any, knob: Any, help: str, *, line: bool = True, start: bool = False) -> None:
-    knob.setTooltip(help)
-    if not line:
-        knob.clearFlag(nuke.STARTLINE)
-    elif start:
-        knob.setFlag(nuke.STARTLINE)
-    group.addKnob(knob)
-
-
-def _button(group: Any, name: str, label: str, action: str, help: str, *, line: bool = True) -> None:
-    knob = nuke.PyScript_Knob(name, label, BUTTON.format(missing=MISSING, name=action))
-    _add(group, knob, help, line=line, start=line)
 
 
 def described(group: Any) -> list[Knob]:
@@ -155,13 +49,13 @@ def refresh(group: Any, options: Mapping[str, Any]) -> None:
     groups: dict[str, list[Knob]] = {}
     for knob in new:
         groups.setdefault(knob.group, []).append(knob)
-    _add(group, nuke.Tab_Knob("vs_settings", "Settings"), "")
+    add_knob(group, nuke.Tab_Knob("vs_settings", "Settings"), "")
     for title, members in groups.items():
         word = "".join(mark if mark.isalnum() else "_" for mark in title.lower()) or "shot"
-        _add(group, nuke.Tab_Knob(f"vs_group_{word}", title or "Shot", nuke.TABBEGINGROUP), "")
+        add_knob(group, nuke.Tab_Knob(f"vs_group_{word}", title or "Shot", nuke.TABBEGINGROUP), "")
         for member in members:
             _add_described(group, member)
-        _add(group, nuke.Tab_Knob(f"vs_end_{word}", "", nuke.TABENDGROUP), "")
+        add_knob(group, nuke.Tab_Knob(f"vs_end_{word}", "", nuke.TABENDGROUP), "")
     # Tooltips hold the help: once in a script is enough.
     kept = [{**one, "help": ""} for one in options.get("options", []) if one.get("key") not in WIRED]
     group[names.DESCRIBED].setValue(json.dumps(kept, sort_keys=True))
@@ -189,7 +83,7 @@ def _add_described(group: Any, knob: Knob) -> None:
     if knob.kind == "choices":
         for index, (name, word) in enumerate(zip(_names(knob), knob.choices)):
             made: Any = nuke.Boolean_Knob(name, word if index else f"{label}: {word}")
-            _add(group, made, knob.help, line=index == 0, start=index == 0)
+            add_knob(group, made, knob.help, line=index == 0)
             made.setValue(word in (knob.default or ()))
         return
     name = _name(knob)
@@ -202,7 +96,7 @@ def _add_described(group: Any, knob: Knob) -> None:
     else:
         kinds: Mapping[str, Any] = {"integer": nuke.Int_Knob, "colour": nuke.Color_Knob, "path": nuke.File_Knob}
         made = kinds.get(knob.kind, nuke.String_Knob)(name, label)
-    _add(group, made, knob.help)
+    add_knob(group, made, knob.help)
     if knob.default is not None:
         made.setValue(knob.default)
 

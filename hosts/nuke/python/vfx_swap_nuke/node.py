@@ -12,7 +12,7 @@ from typing import Any
 
 import nuke
 from vfx_swap_nuke import names
-from vfx_swap_nuke.knobs import add_wiring
+from vfx_swap_nuke.wiring import add_wiring
 
 __all__ = [
     "all_nodes", "badge", "build_inside", "create", "find", "inner", "is_ours", "missing_inside", "record", "say",

@@ -128,17 +128,20 @@ def _follow(job: Job, work: Work, told: Callable[[str, int], bool], *, at: int, 
     Raises:
         AgentError: what it ended with.
     """
-    count, known = len(work.shots), None
+    count, said, known = len(work.shots), "", ""
     while True:
         more = job.pump()
         done, total = job.progress.done, job.progress.total
         text = f"{view + ': ' if view else ''}{job.sentence()}"
         if told(text, min(100, int(100 * (at + (done / total if total else 0.0)) / count))):
             job.cancel()
-        # Each is work for the window: only what is new goes there.
-        if known != (job.id, text):
-            known = (job.id, text)
-            in_main(_step, work, text, at, job.record())
+        # Each is work for the window, and a changed script: only what is new goes there.
+        if job.id != known:
+            known = job.id
+            in_main(_known, work, at, job.record())
+        if text != said:
+            said = text
+            in_main(_step, work, text)
         if not more:
             break
         time.sleep(POLL_SECONDS)
@@ -154,10 +157,15 @@ def _begun(work: Work, text: str, begun: Mapping[str, Any]) -> None:
         badge(node, "rendering")
 
 
-def _step(work: Work, text: str, at: int, job: Any) -> None:
+def _known(work: Work, at: int, job: Any) -> None:
     node = find(work.node)
     if node is not None:
         set_record(node, work.record(state="running", job=job, at=at))
+
+
+def _step(work: Work, text: str) -> None:
+    node = find(work.node)
+    if node is not None:
         say(node, text)
 
 

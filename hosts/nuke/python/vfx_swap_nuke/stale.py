@@ -13,7 +13,13 @@ __all__ = ["is_stale", "mark"]
 def is_stale(group: Any) -> bool:
     """Whether a result is shown that other settings, or another plate, made."""
     kept = record(group)
-    return kept.get("state") == "done" and kept.get("fingerprint") != fingerprint.of_node(group)
+    if kept.get("state") != "done":
+        return False
+    # A slider that is dragged must not walk over the whole script: what stands above counts only where the node's own
+    # knobs are those of the result.
+    above = str((kept.get("plate") or {}).get("fingerprint", ""))
+    quick = fingerprint.of_node(group, plate=above) if above else ""
+    return kept.get("fingerprint") not in (quick, "") or kept.get("fingerprint") != fingerprint.of_node(group)
 
 
 def mark(group: Any) -> None:

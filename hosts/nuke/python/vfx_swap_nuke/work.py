@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,9 +87,10 @@ def prepare(group: Any) -> Work:
     views = wanted_views(group)
     handles = int(group[names.HANDLES].value())
     first, last = int(group[names.FIRST].value()) - handles, int(group[names.LAST].value()) + handles
-    digest = fingerprint.of_node(group)
+    above = fingerprint.of_plate(group)
+    digest = fingerprint.of_node(group, plate=above)
     pattern = _result_pattern(group, views, digest)
-    plate, kept = _plate(group, pattern, first=first, last=last, views=views)
+    plate, kept = _plate(group, pattern, above, first=first, last=last, views=views)
     shots = tuple((view, _shot(group, plate, pattern, view=view)) for view in views)
     where = group[names.WHERE].value()
     return Work(
@@ -99,8 +101,6 @@ def prepare(group: Any) -> Work:
 
 
 def _server(group: Any) -> str:
-    import os
-
     address = str(group[names.SERVER].value()).strip() or os.environ.get("VFX_SWAP_SERVER", "")
     if not address:
         raise NotReadyError("no server is named. Write HOST:PORT into the knob, or set VFX_SWAP_SERVER.")
@@ -121,12 +121,13 @@ def _result_pattern(group: Any, views: list[str], digest: str) -> str:
     return pattern
 
 
-def _plate(group: Any, output: str, *, first: int, last: int, views: list[str]) -> tuple[Plate, dict[str, Any]]:
+def _plate(
+    group: Any, output: str, digest: str, *, first: int, last: int, views: list[str]
+) -> tuple[Plate, dict[str, Any]]:
     """The input's own files; or those of the last time where nothing above has changed; or new ones."""
     plain = plain_source(group, first=first, last=last)
     if plain is not None and exists(plain.pattern, first=first, last=last, views=views):
-        return plain, {}
-    digest = fingerprint.of_plate(group)
+        return plain, {"fingerprint": digest}
     before = record(group).get("plate") or {}
     pattern = str(before.get("pattern", ""))
     if before.get("fingerprint") != digest or not exists(pattern, first=first, last=last, views=views):
