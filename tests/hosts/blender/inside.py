@@ -378,8 +378,8 @@ def parsing(show: str, identity: str, plate: str, size: list[int], frame: int) -
 def picture_of_tree(show: str, identity: str, plate: str) -> dict[str, Any]:
     """What a drawing of the node needs."""
     _, tree, node = comp(Path(show), plate=plate)
-    bpy.ops.vfx_swap.connect()
     node.node_tree.vfx_swap.identity = identity
+    bpy.ops.vfx_swap.render()
     inner = node.node_tree
 
     def links(of: Any) -> list[list[str]]:
