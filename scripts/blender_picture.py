@@ -1,6 +1,6 @@
-"""Draws docs/images/blender-node.svg from a node that Blender made: `python -m scripts.blender_picture TREE.json OUT.svg`.
+"""Draws docs/images/blender-node.svg from a node that Blender made: `-m scripts.blender_picture TREE.json OUT.svg`.
 
-TREE.json is the answer of the scenario `picture_of_tree` of tests/hosts/blender/inside.py: Blender draws no window here.
+TREE.json is the answer of the scenario `picture_of_tree` of tests/hosts/blender/inside.py: no window is drawn there.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ def _wire(before: Box, out: str, after: Box, into: str) -> str:
 def _box(name: str, box: Box) -> list[str]:
     x, y, inputs, outputs = box
     height = 36 + ROW * (len(inputs) + len(outputs))
+    head = "#2f6b3d" if name == "Vfx Swap" else "#4d4d4d"
     lines = [
         f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{height}" rx="6" fill="#303030" stroke="#111"/>',
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="24" rx="6" fill="{"#2f6b3d" if name == "Vfx Swap" else "#4d4d4d"}"/>',
+        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="24" rx="6" fill="{head}"/>',
         _text(x + 10, y + 16, name, "#ffffff"),
     ]
     for side, names in ((True, outputs), (False, inputs)):
