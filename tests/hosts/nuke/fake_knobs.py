@@ -286,7 +286,8 @@ class Enumeration_Knob(Knob):  # noqa: N801
 
     def _taken(self, value: Any) -> Any:
         if isinstance(value, int):
-            return self._values[value]
+            return self._values[value] if self._values else self.default
+        assert not value.startswith("default ("), f"{value!r} is what Nuke shows, and no entry's name"
         assert not self._values or value in self._values, f"{self._name} has no {value!r}"
         return value
 

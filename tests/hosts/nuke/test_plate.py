@@ -113,7 +113,7 @@ def test_a_file_s_space_is_its_read_s(knob: str, raw: bool, wanted: str, gui: Se
     for name, value in (("colorManagement", "OCIO"), ("OCIO_config", CG), ("workingSpaceLUT", "ACES - ACES2065-1")):
         gui.fake.root[name].setValue(value)
     read = gui.read(PATTERN)
-    read["colorspace"].setValue(knob)
+    read["colorspace"]._held = knob  # as Nuke gives it back
     read["raw"].setValue(raw)
     assert gui.adapter("colour").file_space(read).name == wanted
 
@@ -130,6 +130,20 @@ def test_a_config_of_the_script_s_own_goes_to_the_agent(gui: Session, monkeypatc
     assert environment() == {"OCIO": "/c/config.ocio"}
     monkeypatch.setenv("OCIO", "/studio/config.ocio")
     assert environment() == {"OCIO": "/studio/config.ocio"}, "the variable goes first, as in Nuke"
+
+
+def test_a_result_is_shown_in_its_plate_s_space(gui: Session) -> None:
+    group = gui.create(gui.read(PATTERN))
+    show = gui.adapter("node").show_result
+    read = group.node("SwapIn")
+    wanted = [
+        ("ACEScg", False, "ACEScg"),
+        ("default (linear)", False, "default (linear)"),
+        ("", True, "default (linear)"),
+    ]
+    for space, raw, colorspace in wanted:
+        show(group, pattern="/s/a.%04d.exr", first=1, last=2, space=space, raw=raw)
+        assert (read["colorspace"].value(), read["raw"].value()) == (colorspace, raw)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ def show_result(group: Any, *, pattern: str, first: int, last: int, space: str, 
         read[knob].setValue(value)
     read["origset"].setValue(True)
     if space and not raw:
-        read["colorspace"].setValue(space)
+        # `default (linear)` is how Nuke shows the first entry, and no entry's name.
+        read["colorspace"].setValue(0 if space.startswith("default") else space)
     read["raw"].setValue(raw)
     group[names.USE_RESULT].setValue(True)
 
