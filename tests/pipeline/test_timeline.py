@@ -31,7 +31,7 @@ from tests.pipeline.timeline_plates import (
     timeline_of,
     values_of,
 )
-from vfx_swap.errors import ConsentExpiredError, FramesFailedError, SettingsError
+from vfx_swap.errors import CancelledError, ConsentExpiredError, FramesFailedError, SettingsError
 from vfx_swap.pipeline.consent import consent_from_options
 from vfx_swap.pipeline.engines import Engine
 from vfx_swap.pipeline.timeline_plan import Selection
@@ -94,11 +94,7 @@ def test_every_frame_of_an_edit_is_the_right_one_swapped(tmp_path: Path) -> None
     assert spans == [(1009, 1021), (1029, 1058), (4, 17), (20, 38)]
     files = list((tmp_path / "media").rglob("*.exr"))
     assert len(files) == sum(last - first + 1 for first, last in spans)
-
-
-def test_what_an_edit_plays_is_not_changed(tmp_path: Path) -> None:
-    before = the_edit(tmp_path)
-    after, _ = run_edit(tmp_path, before)
+    # And what the edit plays is not changed: with the originals back in place it is the old one.
     for one in after.find_clips():
         one.set_media_references({"DEFAULT_MEDIA": one.media_references()["original"]}, "DEFAULT_MEDIA")
     del after.metadata["vfx_swap"]
@@ -244,6 +240,27 @@ def test_a_second_run_renders_nothing_and_a_new_version_keeps_the_first(tmp_path
     references = third.find_clips()[0].media_references()
     assert set(references) == {"original", "vfx_swap_v001", "vfx_swap_v002"}
     assert references["original"].target_url_base == sequence(folder, 1, 12).target_url_base
+
+
+def test_stopped_it_writes_no_timeline_and_goes_on_the_next_time(tmp_path: Path) -> None:
+    folder = plate_of(tmp_path / "plate", range(1, 31))
+    before = timeline_of([
+        clip("a", sequence(folder, 1, 30), 0, 4), gap(1), clip("b", sequence(folder, 1, 30), 20, 4),
+    ])  # fmt: skip
+    written: list[int] = []
+
+    def told(event: Any) -> None:
+        if (event.stage, event.what) == ("render", "frame"):
+            written.append(event.done)
+
+    with pytest.raises(CancelledError, match="Run the same command again"):
+        run_edit(tmp_path, before, handles=0, progress=told, cancelled=lambda: bool(written))
+    assert not (tmp_path / "new.otio").exists()
+    kept = len(list((tmp_path / "media").rglob("*.exr")))
+    assert 1 <= kept < 8
+    _, report = run_edit(tmp_path, before, handles=0)
+    assert sum(one.skipped for one in report.rendered) == kept
+    assert sum(one.frames for one in report.rendered) == 8
 
 
 def test_active_only_leaves_one_reference(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def run_edit(folder: Path, timeline: Any, *, today: date = TODAY, **more: Any) -
     """Write, read, plan and render a timeline with quick tools; returns the new timeline as read back."""
     edit, out = folder / "edit.otio", folder / "new.otio"
     otio.adapters.write_to_file(timeline, str(edit))
-    how = {key: more.pop(key) for key in ("active_only", "tools", "progress", "overwrite", "render") if key in more}
+    how = {key: more.pop(key) for key in ("active_only", "cancelled", "tools", "progress", "overwrite") if key in more}
     selection = more.get("selection", Selection())
     plan = planned(folder, edit, **more)
     how.setdefault("tools", quick_tools())
