@@ -86,7 +86,7 @@ def test_wheel_carries_cards_protos_hosts_and_notices(installed: Installed) -> N
         ("hosts", "vfx_swap/_hosts"),
     ):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file() and not {"__pycache__", ".ruff_cache"} & set(path.parts):
                 assert f"{inside}/{path.relative_to(ROOT / folder).as_posix()}" in names
     information = f"vfx_swap-{__version__}.dist-info"
     assert {
