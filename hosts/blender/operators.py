@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from . import compat, knobs, lights, link, node, render
 from .refused import Refused
@@ -96,11 +96,12 @@ class VFXSWAP_OT_render(Working, bpy.types.Operator):
     bl_idname = "vfx_swap.render"
     bl_label = "Render Range"
     owner: StringProperty(description="Whose shot, as `NodeTree/name` or `Image/name`; empty: the active one")
+    new_version: BoolProperty(name="New Version", description="Render into the next version, even if nothing changed")
 
     def begin(self, context: Any) -> Any:
         """One work for the whole range."""
         owner = link.owner_of(self.owner) if self.owner else _active(context)
-        return render.start_range(owner, scene=context.scene)
+        return render.start_range(owner, scene=context.scene, anew=self.new_version)
 
 
 class VFXSWAP_OT_take_up(Working, bpy.types.Operator):

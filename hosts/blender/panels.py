@@ -83,8 +83,9 @@ def draw_state(layout: Any, owner: Any) -> None:
     if state.trouble:
         for line in state.trouble.splitlines():
             layout.label(text=line, icon="ERROR")
-    elif state.status:
-        layout.label(text=state.status)
+    else:
+        for line in state.status.splitlines():
+            layout.label(text=line)
 
 
 def draw_knobs(layout: Any, owner: Any) -> None:

@@ -171,7 +171,7 @@ class Work:
         state.job, state.trouble, state.progress = "", trouble, 0.0
         made = [one for one in self.frames if self.version.current(self.plate, one)]
         self.said = f"{len(made)} of {len(self.frames)} frames, {os.path.basename(self.version.pattern)}"
-        state.status = self.said
+        state.status = "\n".join([self.said, *self.warnings])
         if made:
             state.result, state.digest, state.version = self.version.pattern, self.version.digest, self.version.number
             state.colour = self.plate.colour
@@ -186,7 +186,7 @@ def _time(path: str) -> int:
         return 0
 
 
-def start(owner: Any, plate: plate.Plate, frames: Iterable[int], *, shown: Shown) -> Work:
+def start(owner: Any, plate: plate.Plate, frames: Iterable[int], *, shown: Shown, anew: bool = False) -> Work:
     """Begin.
 
     Raises:
@@ -200,12 +200,12 @@ def start(owner: Any, plate: plate.Plate, frames: Iterable[int], *, shown: Shown
         raise Refused("No frame of the plate lies in this range")
     if link.key_of(owner) in link.current().works:
         raise Refused(f"{owner.name} is under way already")
-    work = Work(owner, plate=plate, version=shots.pick(owner, plate, wanted), frames=wanted, shown=shown)
+    work = Work(owner, plate=plate, version=shots.pick(owner, plate, wanted, anew=anew), frames=wanted, shown=shown)
     work.begin()
     return work
 
 
-def start_range(owner: Any, *, scene: Any) -> Work:
+def start_range(owner: Any, *, scene: Any, anew: bool = False) -> Work:
     """Begin the owner's range: its own, else the scene's, as far as the plate has frames.
 
     Raises:
@@ -216,7 +216,7 @@ def start_range(owner: Any, *, scene: Any) -> Work:
         of = plate.of_image(owner, _WHOLE)
         if of is None:
             raise Refused(f"{owner.name} has no file")
-        return start(owner, of, _in_range(owner, of, scene), shown=_show_image(owner))
+        return start(owner, of, _in_range(owner, of, scene), shown=_show_image(owner), anew=anew)
     scene, tree, one = node.owner_tree(owner)
     of = plate.of_node(one)
     if of is None:
@@ -224,7 +224,7 @@ def start_range(owner: Any, *, scene: Any) -> Work:
     first, last = _range(owner, scene)
     have = set(of.on_disk()) if of.kind == "SEQUENCE" else None
     frames = [frame for frame in of.frames(first, last) if have is None or frame in have]
-    return start(owner, of, frames, shown=show_node(owner, of))
+    return start(owner, of, frames, shown=show_node(owner, of), anew=anew)
 
 
 def take_up(owner: Any) -> Work:

@@ -142,8 +142,10 @@ class Version:
         os.replace(f"{path}.{os.getpid()}.tmp", path)
 
 
-def pick(owner: Any, plate: Plate, frames: Iterable[int]) -> Version:
+def pick(owner: Any, plate: Plate, frames: Iterable[int], *, anew: bool = False) -> Version:
     """The version that frames belong to: the newest, if its settings are ours and no frame in it is of another plate.
+
+    Else, or where `anew` asks for it, the next one.
 
     Raises:
         Refused: as `folder_of`.
@@ -151,7 +153,7 @@ def pick(owner: Any, plate: Plate, frames: Iterable[int]) -> Version:
     folder, name, wanted = folder_of(owner), name_of(owner), digest(owner, plate)
     newest = _newest(folder, name)
     tail = "" if plate.kind == "FILE" else ".####"
-    if newest:
+    if newest and not anew:
         pattern = os.path.join(folder, f"{name}_v{newest:03d}{tail}.exr")
         found = _read(_record(pattern))
         if found is not None and found.digest == wanted:

@@ -172,8 +172,8 @@ def test_scripts_work_from_anywhere() -> None:
 
 def test_no_stray_requirement_files() -> None:
     names = {path.name for path in (ROOT / "requirements").iterdir()}
-    inputs = {"gpu.in", "doubles.in", "editors.in", "overrides.txt", "overrides-gpu.txt"}
-    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors")), *inputs}
+    inputs = {"blender.in", "gpu.in", "doubles.in", "editors.in", "overrides.txt", "overrides-gpu.txt"}
+    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors", "blender")), *inputs}
 
 
 def installed() -> dict[str, importlib.metadata.Distribution]:

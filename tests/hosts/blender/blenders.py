@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Blender:
     zip: Path
     server: str
     folder: Path
+    command: tuple[str, ...] = (sys.executable, "-I", "-m", "vfx_swap")
+    """That starts an agent."""
 
     def run(self, scenario: str, *, install: bool = True, **given: Any) -> dict[str, Any]:
         """Run a function of `inside.py`; its answer.
@@ -78,7 +81,7 @@ class Blender:
             env={
                 **kept,
                 "BLENDER_USER_RESOURCES": str(self.folder / "user"),
-                "VFX_SWAP_AGENT": f'"{sys.executable}" -I -m vfx_swap',
+                "VFX_SWAP_AGENT": shlex.join(self.command),
                 "HOME": str(self.folder),
             },
             stdin=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ Ends by `os._exit`: the modules of 4.2 and 4.5 can hang or crash when Python tak
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
@@ -17,102 +16,26 @@ import bpy
 
 __all__: list[str] = []
 
-NAME = "bl_ext.user_default.vfx_swap"
-FOLDER = Path(sys.argv[1])
-ORDER = json.loads((FOLDER / "order.json").read_text(encoding="utf-8"))
+# For this import alone: Blender must find no vfx_swap on its path.
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from tests.hosts.blender.within import (
+    FOLDER,
+    NAME,
+    ORDER,
+    comp,
+    install,
+    load,
+    ours,
+    output_of,
+    refused,
+    render,
+    save,
+    scene_for,
+    swap_of,
+    tree_of,
+)
 
-
-def install() -> None:
-    """As an artist does, from the zip; and say where the server is."""
-    bpy.ops.extensions.package_install_files(filepath=ORDER["zip"], repo="user_default", enable_on_install=True)
-    bpy.context.preferences.addons[NAME].preferences.server = ORDER["server"]
-
-
-def ours(module: str) -> Any:
-    """A module of the extension."""
-    return importlib.import_module(f"{NAME}.{module}")
-
-
-def scene_for(width: int = 64, height: int = 48, first: int = 1, last: int = 6) -> Any:
-    """The scene, of that size and range."""
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = width, height, 100
-    scene.frame_start, scene.frame_end = first, last
-    return scene
-
-
-def tree_of(scene: Any) -> Any:
-    """Its compositor; before 5.0 a scene's own is not a group."""
-    return scene.compositing_node_group if bpy.app.version >= (5, 0, 0) else scene.node_tree
-
-
-def output_of(tree: Any) -> Any:
-    """Where the picture comes out."""
-    kinds = ("NodeGroupOutput", "CompositorNodeComposite")
-    return next(node for node in tree.nodes if node.bl_idname in kinds).inputs[0]
-
-
-def image_node(tree: Any, path: str, *, frames: int = 6) -> Any:
-    """A node that shows a sequence."""
-    image = bpy.data.images.load(path)
-    image.source = "SEQUENCE"
-    image.colorspace_settings.name = "Linear Rec.709"
-    node = tree.nodes.new("CompositorNodeImage")
-    node.image, node.frame_duration = image, frames
-    return node
-
-
-def comp(show: Path, *, plate: str, frames: int = 6, **scene_is: int) -> tuple[Any, Any, Any]:
-    """A saved file with plate, Vfx Swap and output; scene, tree, node."""
-    scene = scene_for(**scene_is)
-    tree = ours("compat").ensure_compositor_tree(scene)
-    for node in [one for one in tree.nodes if one.bl_idname in ("CompositorNodeRLayers", "CompositorNodeViewer")]:
-        tree.nodes.remove(node)
-    bpy.ops.vfx_swap.add_node()
-    node = tree.nodes.active
-    tree.links.new(image_node(tree, plate, frames=frames).outputs[0], node.inputs["Plate"])
-    tree.links.new(node.outputs["Image"], output_of(tree))
-    save(show)
-    return scene, tree, swap_of(tree)
-
-
-def swap_of(tree: Any) -> Any:
-    """The Vfx Swap of a tree."""
-    return next(node for node in tree.nodes if node.bl_idname == "VfxSwapNode")
-
-
-def save(show: Path) -> None:
-    """The file."""
-    bpy.ops.wm.save_as_mainfile(filepath=str(show / "shot.blend"))
-
-
-def load(show: Path) -> tuple[Any, Any]:
-    """The file; scene and compositor."""
-    bpy.ops.wm.open_mainfile(filepath=str(show / "shot.blend"))
-    return bpy.context.scene, tree_of(bpy.context.scene)
-
-
-def render(name: str, frame: int) -> str:
-    """Render a frame as EXR of halves; its path."""
-    scene = bpy.context.scene
-    settings = scene.render.image_settings
-    if hasattr(settings, "media_type"):
-        settings.media_type = "IMAGE"
-    settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "16"
-    scene.frame_set(frame)
-    path = FOLDER / f"{name}.{frame:04d}.exr"
-    scene.render.filepath = str(path)
-    bpy.ops.render.render(write_still=True)
-    return str(path)
-
-
-def refused(operator: Any, **given: Any) -> str:
-    """What an operator says when it will not."""
-    try:
-        operator(**given)
-    except (RuntimeError, TypeError) as error:
-        return str(error)
-    return ""
+del sys.path[0]
 
 
 def node_range(show: str, identity: str, plate: str) -> dict[str, Any]:
@@ -373,6 +296,40 @@ def parsing(show: str, identity: str, plate: str, size: list[int], frame: int) -
         tree.links.new(node.outputs[name], output_of(tree))
         told[name] = render(name, frame)
     return told
+
+
+def what_there_is() -> dict[str, Any]:
+    """After Connect: engines and knobs that panels show, identities with their consent."""
+    bpy.ops.vfx_swap.connect()
+    here = ours("link").current()
+    return {
+        "engines": here.knob("engine").choices,
+        "knobs": [knob.key for knob in here.knobs],
+        "identities": {one.name: one.consent for one in here.identities},
+    }
+
+
+def one_render(plate: str, name: str, folder: str, identity: str, maps: str, **asked: Any) -> dict[str, Any]:
+    """A sequence of the Image editor, rendered, or cancelled once its first frame is there."""
+    bpy.context.preferences.addons[NAME].preferences.maps = maps
+    loaded = bpy.data.images.load(plate)
+    loaded.source = "SEQUENCE"
+    state = loaded.vfx_swap
+    state.identity, state.shot, state.folder = identity, name, folder
+    state.own_range, state.first, state.last = True, asked["first"], asked["last"]
+    loaded["vs:cast.reshape"] = 0.0
+    told: dict[str, Any] = {"text": "", "state": "done", "frames": [], "result": ""}
+    if asked["cancel"]:
+        work = ours("render").start_range(loaded, scene=bpy.context.scene)
+        while not any(Path(work.version.file(frame)).is_file() for frame in work.frames) and work.pump():
+            pass
+        bpy.ops.vfx_swap.cancel(owner=f"Image/{loaded.name}")
+        work.wait()
+        return {**told, "state": "cancelled" if work.cancelled and not work.trouble else "done", "text": state.status}
+    told["text"] = refused(bpy.ops.vfx_swap.render, owner=f"Image/{loaded.name}", new_version=True)
+    if told["text"]:
+        return {**told, "state": "failed"}
+    return {**told, "text": state.status, "result": state.result}
 
 
 def picture_of_tree(show: str, identity: str, plate: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ DRIVERS = {
     "bridge": ("bridge", "BridgeDriver"),
     "resolve": ("resolve", "ResolveDriver"),
     "nuke": ("nuke", "NukeDriver"),
+    "blender": ("blender", "BlenderDriver"),
 }
 """Name -> module of `drivers` and its class."""
 COMMAND = [sys.executable, "-I", "-m", "vfx_swap"]
