@@ -54,7 +54,7 @@ def _fit(scene: Any, tree: Any, one: Any) -> None:
             work = render.start(owner, of, [frame], shown=render.show_node(owner, of))
             work.wait()
             trouble = work.trouble
-        there = render.is_current(owner, of, frame)
+        there = render.ready(owner, of, frame)
         if not there and not trouble:
             trouble = f"frame {frame} has no result of these settings; press Render Range"
     except (Refused, *link.errors()) as error:

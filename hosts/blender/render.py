@@ -19,7 +19,7 @@ from .refused import Refused
 from .vfx_swap_bridge.paths import frame_file
 from .vfx_swap_bridge.shot import frame_ranges
 
-__all__ = ["Work", "is_current", "out_of_date", "remembered_plate", "show_node", "start", "start_range", "take_up"]
+__all__ = ["Work", "out_of_date", "ready", "remembered_plate", "show_node", "start", "start_range", "take_up"]
 
 STEP_SECONDS = 0.02
 
@@ -247,10 +247,19 @@ def take_up(owner: Any) -> Work:
     return work
 
 
-def is_current(owner: Any, of: plate.Plate, frame: int) -> bool:
-    """Whether a node has a plate's frame, of the settings and the plate as they are, ready for the compositor."""
+def ready(owner: Any, of: plate.Plate, frame: int) -> bool:
+    """Whether a node has a plate's frame, of the settings and the plate as they are; it then shows that version.
+
+    Another Blender may have made it: one of a farm, or one that closed without a save.
+    """
     version = shots.pick(owner, of, [frame])
-    return version.current(of, frame) and os.path.isfile(frame_file(version.host_pattern, frame))
+    if not (version.current(of, frame) and os.path.isfile(frame_file(version.host_pattern, frame))):
+        return False
+    state = owner.vfx_swap
+    if state.result != version.pattern:
+        state.result, state.digest, state.version = version.pattern, version.digest, version.number
+        show_node(owner, of)(version, [frame])
+    return True
 
 
 def out_of_date(owner: Any) -> bool:

@@ -91,7 +91,9 @@ def back_again(show: str) -> dict[str, Any]:
     """The file that was saved by a Blender without us, with us; then a plain group for good."""
     _, tree = load(Path(show))
     node = swap_of(tree)
+    node.node_tree.vfx_swap.result = ""  # as where another Blender rendered, and this file was not saved after it
     told = {"identity": node.node_tree.vfx_swap.identity, "picture": render("back", 3)}
+    told["found"] = node.node_tree.vfx_swap.result
     copied = tree.nodes.new("VfxSwapNode")
     told["trees"] = len({one.node_tree.name for one in tree.nodes if one.bl_idname == "VfxSwapNode"})
     tree.nodes.remove(copied)

@@ -106,6 +106,7 @@ def opens_without_the_add_on(blender: Blender, shot: Shot, told: dict[str, Any])
     back = blender.run("back_again", show=show)
     assert back["identity"] == shot.cast[0].identity
     same(back["picture"], result(told["result"], 3))
+    assert back["found"] == told["result"]
     assert back["trees"] == 2
     assert "CompositorNodeGroup" in back["kinds"]
     assert "VfxSwapNode" not in back["kinds"]
