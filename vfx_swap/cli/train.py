@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train_app"]
 
+PROJECTED = "projected: no trained backbone is used; random features judge, which know less"
 SHEET = "samples-{:07}.png"
 """A checkpoint's sheet, by its step."""
 train_app = typer.Typer(help="Train networks on your own pictures, where the consent on record allows it.")
@@ -38,6 +39,7 @@ _Seed = Annotated[int, typer.Option(metavar="N", help="Decides weights, pairs an
 _DeviceName = Annotated[str, typer.Option(metavar="D", help="cpu, cuda or cuda:N.")]
 _Threads = Annotated[int, typer.Option(metavar="N", help="Threads on the CPU; resume with as many.")]
 _Weight = Annotated[float | None, typer.Option(metavar="F", help="Weight of this loss; else the recipe's.")]
+_Shake = Annotated[float, typer.Option(metavar="F", help="Shake swaps before the recogniser sees them.")]
 _Board = Annotated[bool, typer.Option("--tensorboard", help="Curves and sheets for TensorBoard too.")]
 _Augment = Annotated[float, typer.Option(metavar="F", help="0: none; 1: mirrored, graded by 8 %.")]
 
@@ -187,7 +189,8 @@ def generator(
     identity: _Weight = None,
     reconstruction: _Weight = None,
     features: _Weight = None,
-    shake: Annotated[float, typer.Option(metavar="F", help="Shake swaps before the recogniser sees them.")] = 0.0,
+    penalty: _Weight = None,
+    shake: _Shake = 0.0,
     average: Annotated[float, typer.Option(metavar="F", help="Decay of the moving average.")] = 0.999,
     half: Annotated[bool, typer.Option("--half", help="Half precision; CUDA only.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Every checkpoint's generator too, by its step.")] = False,
@@ -210,23 +213,22 @@ def generator(
         from vfx_swap.models.training.sheet import sample_sheet
 
         if recipe == "projected":
-            console.note("projected: no trained backbone is used; random features judge, which know less")
-        begun = None if start is None else _start(start)
-        width, blocks = (width, blocks) if begun is None else (begun.width, begun.blocks)
+            console.note(PROJECTED)
+        begun, width, blocks = _sizes(start, width=width, blocks=blocks)
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
             augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, features=features,
-            shake=shake,
+            penalty=penalty, shake=shake,
         )  # fmt: skip
         held = _allowed(crops, only)
         trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place, start=begun)
+        how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
 
         def saved(step: int) -> None:
             if keep:
                 trainer.write_generator(out / f"generator-{step:07}.safetensors", step=step)
             sample_sheet(out / SHEET.format(step), held, swapped=trainer.swapped)
 
-        how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
         _run(console, trainer, out, board=_board(out, wanted=tensorboard), saved=saved, **how)
 
 
@@ -239,6 +241,14 @@ def _of_shot(console: Console, path: Path, out: Path, **given: Any) -> Prepared:
     shot = open_shot(path, config=load_config())
     with stop_requests(console) as cancelled, console.progress() as progress:
         return prepare_shot(shot, out, **given, progress=progress, cancelled=cancelled, say=console.note)
+
+
+def _sizes(start: str | None, *, width: int, blocks: int) -> tuple[StartWeights | None, int, int]:
+    """Weights to start from, and their sizes in place of those given."""
+    if start is None:
+        return None, width, blocks
+    begun = _start(start)
+    return begun, begun.width, begun.blocks
 
 
 def _start(name: str) -> StartWeights:

@@ -27,6 +27,9 @@ def test_weights_are_the_recipes_unless_given() -> None:
     assert weighted(paper, identity=None, reconstruction=None, features=None) == paper
     other = weighted(paper, identity=3.0, reconstruction=0.0, features=None)
     assert (other.identity, other.reconstruction, other.features) == (3.0, 0.0, paper.features)
+    assert weighted(paper, penalty=0.5).penalty == 0.5
+    with pytest.raises(UsageError, match="no weight of charm"):
+        weighted(paper, charm=1.0)
     for wrong in (-1.0, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="weight of features"):
             weighted(paper, identity=None, reconstruction=None, features=wrong)

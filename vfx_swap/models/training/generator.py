@@ -20,7 +20,7 @@ from vfx_swap.models.training.checkpoints import StartWeights, read_state, write
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.discriminators import MultiScale, Projected
 from vfx_swap.models.training.pairs import augmented, draw_batch
-from vfx_swap.models.training.recipes import recipe_named, weighted
+from vfx_swap.models.training.recipes import TERMS, recipe_named, weighted
 from vfx_swap.models.training.shakes import shake
 
 __all__ = ["GeneratorSettings", "GeneratorTrainer", "swapped_by"]
@@ -44,6 +44,8 @@ class GeneratorSettings:
     """Weight of the reconstruction where both are one person; None: the recipe's."""
     features: float | None = None
     """Weight of the matched features; None: the recipe's."""
+    penalty: float | None = None
+    """Weight of the judge's gradient; None: the recipe's, which is for hundreds of thousands of steps."""
     average: float = 0.999
     """Decay of the moving average of weights, which is what is written."""
     augment: float = 1.0
@@ -82,12 +84,7 @@ class GeneratorTrainer:
             ModelMismatchError: the weights to start from are of another size or convention.
         """
         _check(settings, crops, device)
-        recipe = weighted(
-            recipe_named(settings.recipe),
-            identity=settings.identity,
-            reconstruction=settings.reconstruction,
-            features=settings.features,
-        )
+        recipe = weighted(recipe_named(settings.recipe), **{name: getattr(settings, name) for name in TERMS})
         self.settings, self.recipe, self.crops, self.device = settings, recipe, crops, device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, cast
 
 from vfx_swap.errors import UsageError
 
-__all__ = ["RECIPES", "Recipe", "recipe_named", "weighted"]
+__all__ = ["RECIPES", "TERMS", "Recipe", "recipe_named", "weighted"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Recipe:
     betas: tuple[float, float]
 
 
+TERMS = ("identity", "reconstruction", "features", "penalty")
+"""Terms of a recipe that a run may weigh otherwise."""
 RECIPES: Mapping[str, Recipe] = MappingProxyType({
     recipe.name: recipe
     for recipe in (
@@ -52,20 +54,21 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def weighted(recipe: Recipe, *, identity: float | None, reconstruction: float | None, features: float | None) -> Recipe:
-    """The recipe with other weights of these terms; None leaves one as it is.
+def weighted(recipe: Recipe, **weights: float | None) -> Recipe:
+    """The recipe with other weights of its terms; None leaves one as it is.
+
+    Args:
+        recipe: one of RECIPES.
+        weights: of `identity`, `reconstruction`, `features` and the judge's `penalty`.
 
     Raises:
-        UsageError: a weight is negative or no number.
+        UsageError: a weight is negative or no number, or there is no such term.
     """
-    told = {"identity": identity, "reconstruction": reconstruction, "features": features}
-    given = {name: value for name, value in told.items() if value is not None}
+    given = {name: value for name, value in weights.items() if value is not None}
     for name, value in given.items():
+        if name not in TERMS:
+            raise UsageError(f"there is no weight of {name}; there are {', '.join(TERMS)}")
         if not 0.0 <= value < float("inf"):
             raise UsageError(f"the weight of {name} is 0 or more, not {value}")
-    return replace(
-        recipe,
-        identity=given.get("identity", recipe.identity),
-        reconstruction=given.get("reconstruction", recipe.reconstruction),
-        features=given.get("features", recipe.features),
-    )
+    made: Recipe = replace(recipe, **cast("dict[str, Any]", given))
+    return made
