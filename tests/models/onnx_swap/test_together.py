@@ -100,6 +100,28 @@ def test_an_error_reaches_everybody_in_the_pass_and_nobody_after() -> None:
     assert after.run(fed(1.0))["image"][0, 0] == 1.0
 
 
+def test_a_stop_in_one_thread_leaves_nobody_waiting() -> None:
+    class Stopped(Plain):
+        def run(self, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
+            raise KeyboardInterrupt
+
+    runner = TogetherRunner(Stopped(), size=2, patience=30.0)
+    ends: list[type[BaseException]] = []
+
+    def ask(value: float) -> None:
+        try:
+            runner.run(fed(value))
+        except BaseException as error:  # noqa: BLE001  # what is looked for is no Exception
+            ends.append(type(error))
+
+    threads = [threading.Thread(target=ask, args=(value,), daemon=True) for value in (1.0, 2.0)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(timeout=20.0)
+    assert sorted(one.__name__ for one in ends) == ["DeviceError", "KeyboardInterrupt"]
+
+
 def test_a_network_whose_bits_hang_on_the_place_is_refused() -> None:
     runner = TogetherRunner(Plain(by_place=1e-6), size=3, patience=0.0)
     with pytest.raises(DeviceError, match="other bits at another place") as refused:

@@ -126,13 +126,18 @@ class TogetherRunner:
         except Exception as error:  # noqa: BLE001  # raised again in the thread of each
             for one in batch:
                 one.error = error
+        except BaseException:  # a stop is of this thread alone, but the others must not wait for it for ever
+            for one in batch:
+                one.error = DeviceError("a pass was stopped before it gave this picture", mend="Run it again")
+            raise
         else:
             for row, one in enumerate(batch):
                 one.answer = {role: tensor[row : row + 1] for role, tensor in answer.items()}
-        for one in batch:
-            one.done.set()
-        with self._come:
-            self._come.notify_all()
+        finally:
+            for one in batch:
+                one.done.set()
+            with self._come:
+                self._come.notify_all()
 
 
 def _noise(picture: Mapping[str, Tensor], *, count: int) -> list[dict[str, Tensor]]:
