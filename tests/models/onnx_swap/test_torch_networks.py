@@ -149,3 +149,17 @@ def test_no_device_is_taken_in_another_s_place(tmp_path: Path) -> None:
     options = LoadOptions(device="cuda")
     with pytest.raises(DeviceError, match="GPU was asked for"):
         open_swapper(card, options=options, registry=registry, folders=[tmp_path / "models"])
+
+
+def test_what_torch_says_comes_as_an_error_of_ours() -> None:
+    torch = pytest.importorskip("torch")
+    from vfx_swap.models.onnx_swap.runners import TorchRunner
+
+    class Full(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def forward(self, _picture: Any) -> Any:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    runner = TorchRunner(network=Full(), inputs=["target"], output="image", device=torch.device("cpu"))
+    with pytest.raises(DeviceError, match="CUDA out of memory") as failed:
+        runner.run({"target": np.zeros((1, 3, 8, 8), np.float32)})
+    assert isinstance(failed.value.__cause__, torch.cuda.OutOfMemoryError)

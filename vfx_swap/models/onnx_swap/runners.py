@@ -140,16 +140,23 @@ class TorchRunner:
         return frozenset(self._inputs)
 
     def run(self, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
-        """Role -> tensor. Of several outputs the first."""
+        """Role -> tensor. Of several outputs the first.
+
+        Raises:
+            DeviceError: it fails while it runs; torch's words are in it.
+        """
         import torch
 
         kind = torch.float16 if self._half else torch.float32
         fed = [torch.from_numpy(np.array(inputs[role], dtype=np.float32)) for role in self._inputs]
-        tensors = [one.to(self._device, kind) for one in fed]
-        with inference(self._device):
-            answer = self._network(*tensors)
-        first = answer[0] if isinstance(answer, tuple | list) else answer
-        return {self._output: first.float().cpu().numpy()}
+        try:
+            tensors = [one.to(self._device, kind) for one in fed]
+            with inference(self._device):
+                answer = self._network(*tensors)
+            first = answer[0] if isinstance(answer, tuple | list) else answer
+            return {self._output: first.float().cpu().numpy()}
+        except RuntimeError as error:  # torch's own, torch.cuda.OutOfMemoryError among them
+            raise DeviceError(f"the network failed: {' '.join(str(error).split())}", where=self._device) from error
 
 
 def open_onnx(card: Card, files: Mapping[str, Path], options: LoadOptions) -> OnnxRunner:
