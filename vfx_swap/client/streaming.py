@@ -151,7 +151,8 @@ async def stream_parse(
         done = await _write_all(streamed, output, opened.frames, log, progress, cancelled)
     rendered = tuple(row.frame for row in done)
     without = tuple(row.frame for row in done if not row.metrics.get("faces"))
-    return RenderReport(job="", output=out, tracks=str(tracks), rendered=rendered, without_face=without)
+    told = tuple(dict.fromkeys(text for row in done for text in row.warnings))
+    return RenderReport(job="", output=out, tracks=str(tracks), rendered=rendered, without_face=without, warnings=told)
 
 
 def _are_of(path: Path, plate_digest: str) -> bool:
@@ -221,7 +222,7 @@ async def _write_all(
     progress: Progress,
     cancelled: Cancelled,
 ) -> list[FrameRow]:
-    """Write every frame as it comes, and put it on record.
+    """Write every frame as it comes, and put it on record; so with those that failed, as a local render does.
 
     Raises:
         FramesFailedError: some failed; the others are written.
@@ -240,6 +241,7 @@ async def _write_all(
             except VfxSwapError as error:
                 if frame.error is None:
                     raise
+                log.append(_failed(frame, output, error))
                 failures.append(FrameFailure(frame.number, str(error)))
                 progress(ProgressEvent("render", "failed", len(done) + len(failures), total, frame.number, str(error)))
                 continue
@@ -274,4 +276,19 @@ def _written(frame: StreamedFrame, output: Output) -> FrameRow:
         metrics={key: value if isinstance(value, str) else float(value) for key, value in frame.metrics.items()},
         device=frame.device,
         warnings=(*frame.warnings, *report.warnings),
+    )
+
+
+def _failed(frame: StreamedFrame, output: Output, error: VfxSwapError) -> FrameRow:
+    path = output.path(frame.number)
+    left = f" (the file {path.name} from an earlier render is still there)" if path.exists() else ""
+    return FrameRow(
+        frame=frame.number,
+        output=path.name,
+        input_digest="",
+        settings_digest=frame.settings_digest,
+        output_digest=None,
+        finished=timestamp(),
+        device=frame.device,
+        error=f"{error}{left}",
     )
