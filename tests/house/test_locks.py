@@ -172,8 +172,8 @@ def test_scripts_work_from_anywhere() -> None:
 
 def test_no_stray_requirement_files() -> None:
     names = {path.name for path in (ROOT / "requirements").iterdir()}
-    inputs = {"blender.in", "gpu.in", "doubles.in", "editors.in", "overrides.txt", "overrides-gpu.txt"}
-    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors", "blender")), *inputs}
+    inputs = {"blender.in", "gpu.in", "doubles.in", "editors.in", "training.in", "overrides.txt", "overrides-gpu.txt"}
+    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors", "blender", "training")), *inputs}
 
 
 def installed() -> dict[str, importlib.metadata.Distribution]:
@@ -186,7 +186,7 @@ def test_what_the_farm_adds_is_free_for_paid_work_and_named_in_its_page() -> Non
     there = [name for name in pins("farm") if name in here]
     for name in there:
         about = here[name].metadata
-        licence = about.get("License-Expression") or about.get("License") or ""
+        licence = next((about[key] for key in ("License-Expression", "License") if key in about), "")
         assert re.fullmatch(r"MIT|Apache[- ]2\.0|Apache License 2\.0|BSD.*", licence), f"{name}: {licence!r}"
         family = name.split("-")[0]  # the tools of openjd, the libraries of opencue
         words = {"openjd": "open job description", "opencue": "opencue", "grpcio": "grpcio-tools"}
