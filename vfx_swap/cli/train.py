@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from vfx_swap.cli.console import Console
+    from vfx_swap.models.training.backbone import TrunkBackbone
     from vfx_swap.models.training.board import Board
     from vfx_swap.models.training.checkpoints import StartWeights
     from vfx_swap.models.training.crops import Crops
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train_app"]
 
-PROJECTED = "projected: no trained backbone is used; random features judge, which know less"
+PROJECTED = "projected without --backbone: random features judge, which know less than trained ones"
 SHEET = "samples-{:07}.png"
 """A checkpoint's sheet, by its step."""
 train_app = typer.Typer(help="Train networks on your own pictures, where the consent on record allows it.")
@@ -39,6 +40,10 @@ _Seed = Annotated[int, typer.Option(metavar="N", help="Decides weights, pairs an
 _DeviceName = Annotated[str, typer.Option(metavar="D", help="cpu, cuda or cuda:N.")]
 _Threads = Annotated[int, typer.Option(metavar="N", help="Threads on the CPU; resume with as many.")]
 _Weight = Annotated[float | None, typer.Option(metavar="F", help="Weight of this loss; else the recipe's.")]
+_Backbone = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Of the projected judge: a ResNet-18's weights, or a trained parser."),
+]
 _Shake = Annotated[float, typer.Option(metavar="F", help="Shake swaps before the recogniser sees them.")]
 _Board = Annotated[bool, typer.Option("--tensorboard", help="Curves and sheets for TensorBoard too.")]
 _Augment = Annotated[float, typer.Option(metavar="F", help="0: none; 1: mirrored, graded by 8 %.")]
@@ -179,6 +184,7 @@ def generator(
         str | None, typer.Option("--from", metavar="FILE|ID", help="Weights to start from; their sizes are taken.")
     ] = None,
     recipe: Annotated[str, typer.Option(metavar="NAME", help="paper or projected.")] = "paper",
+    backbone: _Backbone = None,
     steps: _Steps = 500000,
     only: _Only = None,
     width: Annotated[int, typer.Option(metavar="N", help="Channels of the first layer.")] = 64,
@@ -212,16 +218,15 @@ def generator(
         from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
         from vfx_swap.models.training.sheet import sample_sheet
 
-        if recipe == "projected":
-            console.note(PROJECTED)
+        judge = _backbone(console, backbone, recipe=recipe)
         begun, width, blocks = _sizes(start, width=width, blocks=blocks)
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
             augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, features=features,
             penalty=penalty, shake=shake,
         )  # fmt: skip
-        held = _allowed(crops, only)
-        trainer = GeneratorTrainer(settings, held, open_recogniser(recogniser), device=place, start=begun)
+        held, face = _allowed(crops, only), open_recogniser(recogniser)
+        trainer = GeneratorTrainer(settings, held, face, device=place, start=begun, backbone=judge)
         how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
 
         def saved(step: int) -> None:
@@ -241,6 +246,26 @@ def _of_shot(console: Console, path: Path, out: Path, **given: Any) -> Prepared:
     shot = open_shot(path, config=load_config())
     with stop_requests(console) as cancelled, console.progress() as progress:
         return prepare_shot(shot, out, **given, progress=progress, cancelled=cancelled, say=console.note)
+
+
+def _backbone(console: Console, path: Path | None, *, recipe: str) -> TrunkBackbone | None:
+    """The projected judge's backbone, where one is given.
+
+    Raises:
+        UsageError: the recipe has no use for it.
+        MissingInputError, ModelMismatchError: it is not there, or no ResNet-18.
+    """
+    from vfx_swap.errors import UsageError
+
+    if path is None:
+        if recipe == "projected":
+            console.note(PROJECTED)
+        return None
+    if recipe != "projected":
+        raise UsageError(f"recipe {recipe!r} has no backbone", mend="Say --recipe projected, or leave --backbone out")
+    from vfx_swap.models.training.backbone import open_backbone
+
+    return open_backbone(path)
 
 
 def _sizes(start: str | None, *, width: int, blocks: int) -> tuple[StartWeights | None, int, int]:

@@ -16,6 +16,7 @@ from vfx_swap.models.arcface.network import ArcFace
 from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD, load_weights
 from vfx_swap.models.simswap.generator import Generator
 from vfx_swap.models.training import losses
+from vfx_swap.models.training.backbone import TrunkBackbone
 from vfx_swap.models.training.checkpoints import StartWeights, read_state, write_network, write_state
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.discriminators import MultiScale, Projected
@@ -66,7 +67,7 @@ class GeneratorTrainer:
         recogniser: ArcFace,
         *,
         device: torch.device,
-        backbone: nn.Module | None = None,
+        backbone: TrunkBackbone | None = None,
         start: StartWeights | None = None,
     ) -> None:
         """Fresh weights by the seed, or those that it starts from.
@@ -98,7 +99,7 @@ class GeneratorTrainer:
                 else Projected(backbone=backbone, width=settings.width)
             )
             self.judge = judge.to(device)
-        self._start = start
+        self._start, self._backbone = start, "" if backbone is None else backbone.sha256
         if start is not None:
             self._begin_with(start)
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
@@ -187,6 +188,8 @@ class GeneratorTrainer:
         told = {key: str(value) for key, value in asdict(self.settings).items()}
         if self._start is not None:
             told["from"] = self._start.sha256
+        if self._backbone:
+            told["backbone"] = self._backbone
         return told | {"side": str(self.crops.side), "crops": str(len(self.crops.labels))}
 
     def _begin_with(self, start: StartWeights) -> None:
