@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
-from vfx_swap.errors import ModelMissingError
+from vfx_swap.errors import DeviceError, ModelMissingError
 from vfx_swap.geometry.warps import fit_similarity
 from vfx_swap.models.bring.safetensors_file import read_safetensors
 from vfx_swap.models.cards import Card
@@ -17,7 +17,7 @@ from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD, build_network,
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.models.runtimes.onnx_session import device_index
 from vfx_swap.models.templates import five_points, template_named
-from vfx_swap.models.torch_kernels.device import import_torch, inference, open_torch
+from vfx_swap.models.torch_kernels.device import import_torch, inference, open_torch, to_device
 from vfx_swap.types import LANDMARK_COUNT, Face, ModelImage, Warp
 
 if TYPE_CHECKING:
@@ -70,11 +70,14 @@ class BiSeNetParser:
         check_array("image.rgb", image.rgb, shape=(self.size, self.size, 3))
         torch = import_torch()
         normal = (image.rgb - np.asarray(IMAGENET_MEAN, np.float32)) / np.asarray(IMAGENET_STD, np.float32)
-        picture = torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))[None].to(self._device)
-        with inference(picture.device):
-            scores = self._network(picture)
-            alphas = (scores[0] if isinstance(scores, tuple) else scores).float().softmax(dim=1)[0]
-        return np.asarray(alphas.cpu().numpy(), dtype=np.float32)
+        try:
+            picture = to_device(np.ascontiguousarray(normal.transpose(2, 0, 1))[None], torch.device(self._device))
+            with inference(picture.device):
+                scores = self._network(picture)
+                alphas = (scores[0] if isinstance(scores, tuple) else scores).float().softmax(dim=1)[0]
+            return np.asarray(alphas.cpu().numpy(), dtype=np.float32)
+        except RuntimeError as error:  # torch's own, torch.cuda.OutOfMemoryError among them
+            raise DeviceError(f"the parser failed: {' '.join(str(error).split())}", where=self._device) from error
 
 
 def load_bisenet(card: Card, files: Mapping[str, Path], options: LoadOptions) -> BiSeNetParser:

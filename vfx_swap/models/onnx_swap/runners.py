@@ -13,7 +13,7 @@ from vfx_swap.errors import DeviceError, ModelMismatchError, UsageError
 from vfx_swap.models.cards import Card
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.models.runtimes.onnx_session import device_index, import_onnxruntime, open_session
-from vfx_swap.models.torch_kernels.device import inference
+from vfx_swap.models.torch_kernels.device import inference, to_device
 
 __all__ = ["OnnxRunner", "Runner", "Tensor", "TorchRunner", "open_onnx", "open_torch_network", "run_batch"]
 
@@ -148,9 +148,9 @@ class TorchRunner:
         import torch
 
         kind = torch.float16 if self._half else torch.float32
-        fed = [torch.from_numpy(np.array(inputs[role], dtype=np.float32)) for role in self._inputs]
+        fed = [np.array(inputs[role], dtype=np.float32) for role in self._inputs]
         try:
-            tensors = [one.to(self._device, kind) for one in fed]
+            tensors = [to_device(one, self._device).to(kind) for one in fed]
             with inference(self._device):
                 answer = self._network(*tensors)
             first = answer[0] if isinstance(answer, tuple | list) else answer
