@@ -75,7 +75,8 @@ def render(address: str, shot: Path, frames: tuple[int, ...]) -> None:
 
     with open_ray(address=address, device="auto", open_renderer=slow_renderer) as runner:
         report = run_farm(make_shot(shot.parent), FarmJob(shot, split(frames, 2)), runner, watch=watch)
-    say({"what": "report", "workers": runner.workers, "rendered": report.rendered, "warnings": report.warnings})
+    frames_of = {"rendered": report.rendered, "skipped": report.skipped}
+    say({"what": "report", "workers": runner.workers, "warnings": report.warnings, **frames_of})
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ class _Tally:
             if event.chunk is not None and event.chunk.prepares:  # a chunk says only that it reuses the tracks
                 self.progress(one)
         elif one.frame is not None and one.what in ("frame", "skipped", "failed"):
-            # A chunk that is run again skips what its first try wrote: that was rendered all the same.
+            # A chunk that is run again skips what its first try wrote: that was rendered all the same, as far as
+            # its worker lived to tell.
             if not (one.what == "skipped" and self.state.get(one.frame) == "rendered"):
                 self.state[one.frame] = "rendered" if one.what == "frame" else one.what
             if one.what == "frame" and not one.metrics.get("faces"):
