@@ -16,7 +16,7 @@ from pathlib import Path
 __all__ = ["build_extension", "extension_tool"]
 
 ROOT = Path(__file__).resolve().parent.parent
-VENVS = (ROOT / ".venv-doubles", ROOT / ".venv-blender")
+VENVS = (ROOT / ".venv-doubles", ROOT / ".venv-blender", ROOT / ".venv-blender-lts")
 TOOL = "lib/python3*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "README.md")
 

@@ -1,6 +1,6 @@
 """What differs between Blender 4.2 and 5.2: every difference is here and nowhere else.
 
-Measured on bpy 4.5.15 and 5.0.1; what is said of others is from their documentation.
+Measured on bpy 4.2.23, 4.5.15 and 5.0.1; what is said of others is from their documentation.
 """
 
 from __future__ import annotations

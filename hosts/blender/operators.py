@@ -90,31 +90,41 @@ class Working:
         return {"FINISHED"}
 
 
-class VFXSWAP_OT_render(Working, bpy.types.Operator):
+class Owned:
+    """Of an operator that works on a shot: of its `owner`, or of what the artist looks at."""
+
+    owner: StringProperty(description="Whose shot, as `NodeTree/name` or `Image/name`; empty: the active one")
+
+    def shot(self, context: Any) -> Any:
+        """The node tree, image or scene.
+
+        Raises:
+            Refused: there is none.
+        """
+        return link.owner_of(self.owner) if self.owner else _active(context)
+
+
+class VFXSWAP_OT_render(Owned, Working, bpy.types.Operator):
     """Render the range: frames that are there and up to date are left alone"""
 
     bl_idname = "vfx_swap.render"
     bl_label = "Render Range"
-    owner: StringProperty(description="Whose shot, as `NodeTree/name` or `Image/name`; empty: the active one")
     new_version: BoolProperty(name="New Version", description="Render into the next version, even if nothing changed")
 
     def begin(self, context: Any) -> Any:
         """One work for the whole range."""
-        owner = link.owner_of(self.owner) if self.owner else _active(context)
-        return render.start_range(owner, scene=context.scene, anew=self.new_version)
+        return render.start_range(self.shot(context), scene=context.scene, anew=self.new_version)
 
 
-class VFXSWAP_OT_take_up(Working, bpy.types.Operator):
+class VFXSWAP_OT_take_up(Owned, Working, bpy.types.Operator):
     """Go on with what was under way when the file was closed"""
 
     bl_idname = "vfx_swap.take_up"
     bl_label = "Take Up"
-    owner: StringProperty(description="Whose work, as `NodeTree/name` or `Image/name`")
 
     def begin(self, context: Any) -> Any:
         """From its record."""
-        owner = link.owner_of(self.owner) if self.owner else _active(context)
-        return render.take_up(owner)
+        return render.take_up(self.shot(context))
 
 
 class VFXSWAP_OT_cancel(bpy.types.Operator):
@@ -187,17 +197,16 @@ class VFXSWAP_OT_to_group(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class VFXSWAP_OT_take_lights(bpy.types.Operator):
+class VFXSWAP_OT_take_lights(Owned, bpy.types.Operator):
     """Take sun and area lights near the face's direction, and the world's HDRI, as the shot's lighting"""
 
     bl_idname = "vfx_swap.take_lights"
     bl_label = "Take Light from Scene"
     bl_options = {"REGISTER", "UNDO"}
-    owner: StringProperty(description="Whose shot; empty: the active one")
 
     def execute(self, context: Any) -> set[str]:
         """Keep them with the shot, and say what was left out."""
-        owner = link.owner_of(self.owner) if self.owner else _active(context)
+        owner = self.shot(context)
         state = owner.vfx_swap
         try:
             taken = lights.from_scene(context.scene, state.face)
@@ -217,48 +226,43 @@ def _choices(self: Any, _context: Any) -> list[tuple[str, str, str]]:
     return [(word, word, knob.help) for word in knob.choices] if knob else []
 
 
-class VFXSWAP_OT_choose(bpy.types.Operator):
+class OfKnob(Owned):
+    """Of an operator that sets a knob, named by its key in the shot file."""
+
+    bl_options = {"REGISTER", "UNDO"}
+    key: StringProperty()
+
+    @classmethod
+    def description(cls, _context: Any, properties: Any) -> str:
+        """The knob's own words."""
+        knob = link.current().knob(properties.key)
+        return knob.help if knob else cls.bl_label
+
+
+class VFXSWAP_OT_choose(OfKnob, bpy.types.Operator):
     """Choose"""
 
     bl_idname = "vfx_swap.choose"
     bl_label = "Choose"
-    bl_options = {"REGISTER", "UNDO"}
-    key: StringProperty()
     choice: EnumProperty(items=_choices)
-    owner: StringProperty()
-
-    @classmethod
-    def description(cls, _context: Any, properties: Any) -> str:
-        """The knob's own words."""
-        knob = link.current().knob(properties.key)
-        return knob.help if knob else cls.bl_label
 
     def execute(self, context: Any) -> set[str]:
         """Set it."""
-        owner = link.owner_of(self.owner) if self.owner else _active(context)
+        owner = self.shot(context)
         knobs.put(owner, link.current().knob(self.key), self.choice)
         return {"FINISHED"}
 
 
-class VFXSWAP_OT_toggle(bpy.types.Operator):
+class VFXSWAP_OT_toggle(OfKnob, bpy.types.Operator):
     """Switch one of several on or off"""
 
     bl_idname = "vfx_swap.toggle"
     bl_label = "Toggle"
-    bl_options = {"REGISTER", "UNDO"}
-    key: StringProperty()
     word: StringProperty()
-    owner: StringProperty()
-
-    @classmethod
-    def description(cls, _context: Any, properties: Any) -> str:
-        """The knob's own words."""
-        knob = link.current().knob(properties.key)
-        return knob.help if knob else cls.bl_label
 
     def execute(self, context: Any) -> set[str]:
         """In the order of the choices."""
-        owner = link.owner_of(self.owner) if self.owner else _active(context)
+        owner = self.shot(context)
         knob = link.current().knob(self.key)
         have = set(knobs.get(owner, knob) or ()) ^ {self.word}
         knobs.put(owner, knob, [word for word in knob.choices if word in have])

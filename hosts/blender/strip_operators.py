@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -52,42 +53,44 @@ class VFXSWAP_OT_regenerate(Working, bpy.types.Operator):
         )
 
 
-class VFXSWAP_OT_choose_take(bpy.types.Operator):
+class OnStrip:
+    """Of an operator that acts on a strip at once."""
+
+    strip: StringProperty(description="Name of the strip; empty: the active one")
+
+    def act(self, context: Any, action: Callable[[Any, Any], None]) -> set[str]:
+        """Do it, or say why not."""
+        scene = compat.sequencer_scene(context)
+        try:
+            action(scene, _strip(scene, self.strip))
+        except Refused as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class VFXSWAP_OT_choose_take(OnStrip, bpy.types.Operator):
     """Show this one of the strip's takes, mute the others"""
 
     bl_idname = "vfx_swap.choose_take"
     bl_label = "Choose Take"
     bl_options = {"REGISTER", "UNDO"}
-    strip: StringProperty(description="Name of the take or of the original; empty: the active strip")
 
     def execute(self, context: Any) -> set[str]:
         """Mute and unmute."""
-        scene = compat.sequencer_scene(context)
-        try:
-            strips.choose(scene, _strip(scene, self.strip))
-        except Refused as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.act(context, strips.choose)
 
 
-class VFXSWAP_OT_remove_take(bpy.types.Operator):
+class VFXSWAP_OT_remove_take(OnStrip, bpy.types.Operator):
     """Take this take away; its frames stay on disk"""
 
     bl_idname = "vfx_swap.remove_take"
     bl_label = "Remove Take"
     bl_options = {"REGISTER", "UNDO"}
-    strip: StringProperty(description="Name of the take; empty: the active strip")
 
     def execute(self, context: Any) -> set[str]:
         """What is left shows its newest take, or the original."""
-        scene = compat.sequencer_scene(context)
-        try:
-            strips.remove(scene, _strip(scene, self.strip))
-        except Refused as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.act(context, strips.remove)
 
 
 def _strip(scene: Any, name: str) -> Any:

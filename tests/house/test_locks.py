@@ -172,8 +172,12 @@ def test_scripts_work_from_anywhere() -> None:
 
 def test_no_stray_requirement_files() -> None:
     names = {path.name for path in (ROOT / "requirements").iterdir()}
-    inputs = {"blender.in", "gpu.in", "doubles.in", "editors.in", "training.in", "overrides.txt", "overrides-gpu.txt"}
-    assert names == {*(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors", "blender", "training")), *inputs}
+    inputs = {f"{name}.in" for name in ("blender", "blender-lts", "gpu", "doubles", "editors", "training")}
+    inputs |= {"overrides.txt", "overrides-gpu.txt"}
+    assert names == {
+        *(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors", "blender", "blender-lts", "training")),
+        *inputs,
+    }
 
 
 def installed() -> dict[str, importlib.metadata.Distribution]:

@@ -22,7 +22,7 @@ __all__ = ["BLENDERS", "Blender", "blender_of", "extension", "pixels"]
 
 REQUIRED = frozenset(os.environ.get("VFX_SWAP_REQUIRE", "").split(","))
 """Read here: tests see no settings of the machine."""
-BLENDERS = dict(zip(("4.5", "5.0"), VENVS, strict=True))
+BLENDERS = dict(zip(("4.5", "5.0", "4.2"), VENVS, strict=True))
 """Version -> venv."""
 SECONDS = 120.0
 

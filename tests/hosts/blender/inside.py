@@ -117,7 +117,10 @@ def at_render(show: str, identity: str, plate: str) -> dict[str, Any]:
     node.node_tree["vs:lighting.exposure_stops"] = 0.0
     told["third"] = [render("laziest", 2), state.result]
     turned = tree.nodes.new("CompositorNodeFlip")
-    turned.inputs["Flip X"].default_value = True
+    if "Flip X" in turned.inputs:
+        turned.inputs["Flip X"].default_value = True
+    else:  # a property before 4.5
+        turned.axis = "X"
     tree.links.new(node.inputs["Plate"].links[0].from_socket, turned.inputs[0])
     tree.links.new(turned.outputs[0], node.inputs["Plate"])
     told["not_a_file"] = [render("not_a_file", 2), state.trouble]
@@ -165,6 +168,35 @@ def sequencer(show: str, identity: str, plate: str) -> dict[str, Any]:
     told["none_left"] = [[one.name, one.mute] for one in made]
     told["no_take"] = refused(bpy.ops.vfx_swap.remove_take, strip="sh010")
     told["no_strip"] = refused(bpy.ops.vfx_swap.regenerate, strip="nobody")
+    return told
+
+
+def movies(show: str, identity: str, plate: str) -> dict[str, Any]:
+    """A movie as a strip, and as the plate of a node."""
+    told: dict[str, Any] = {}
+    _, tree, node = comp(Path(show), plate=plate, frames=8, first=3, last=5, source="MOVIE")
+    node.node_tree.vfx_swap.identity, node.node_tree.vfx_swap.when = identity, "RANGE"
+    told["rendered"] = list(bpy.ops.vfx_swap.render())
+    told["node"] = [node.node_tree.vfx_swap.result, render("node", 4)]
+    tree.links.new(node.outputs["Matte"], output_of(tree))
+    told["matte"] = render("matte", 4)
+    tree.links.new(node.outputs["Image"], output_of(tree))
+    node.node_tree.vfx_swap.use_result = False
+    told["plate"] = render("plate", 4)
+    scene = scene_for(first=1, last=20)
+    made = ours("compat").strips(scene)
+    strip = made.new_movie(name="sh010", filepath=plate, channel=1, frame_start=10)
+    ours("compat").set_trim(strip, first=12, end=14)  # shows the movie's frames 3 and 4
+    scene.vfx_swap.handles = 1
+    scene.vfx_swap.identity = identity
+    told["regenerated"] = list(bpy.ops.vfx_swap.regenerate(strip="sh010"))
+    take = made["sh010 v001"]
+    told["elements"] = [one.filename for one in take.elements]
+    told["range"] = [*ours("compat").visible_range(take), take.mute, strip.mute]
+    told["note"] = json.loads(take["vfx_swap"])
+    told["shown"] = render("take", 13)
+    bpy.ops.vfx_swap.choose_take(strip="sh010")
+    told["original"] = render("original", 13)
     return told
 
 

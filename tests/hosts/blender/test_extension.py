@@ -152,6 +152,42 @@ def test_the_sequencer_lays_takes_that_are_chosen_and_removed(blender: Blender, 
     assert "nobody" in told["no_strip"]
 
 
+def write_movie(path: Path, frames: int) -> str:
+    """A grey that rises by the frame, as BT.709 video; returns its path."""
+    import av
+
+    with av.open(str(path), "w") as movie:
+        stream = movie.add_stream("libx264", rate=24, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 + 20 * number, np.uint8), "rgb24")
+            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+            movie.mux(stream.encode(picture))
+        movie.mux(stream.encode())
+    return str(path)
+
+
+def test_a_movie_as_a_strip_and_as_a_nodes_plate(blender: Blender, shot: Shot) -> None:
+    """Its first frame is 1 for us and for Blender; Blender decodes it within two of its codes as we do."""
+    movie = write_movie(Path(shot.plate).with_name("plate.mp4"), 8)
+    told = blender.run("movies", **{**given(shot), "plate": movie})
+    assert (told["rendered"], told["regenerated"]) == (["FINISHED"], ["FINISHED"])
+    assert told["elements"] == [f"{told['note']['result'].rpartition('/')[2][:-8]}000{one}.exr" for one in (2, 3, 4, 5)]
+    assert told["range"] == [12, 14, False, True]
+    here = pixels(Path(told["plate"]))[..., :3]
+    code, next_code = ((40 + 20 * number) / 255 for number in (3, 4))  # of the movie's frame 4, the fourth
+    result_4, take = (pixels(Path(one))[..., :3] for one in (told["node"][1], told["shown"]))
+    plain = result(told["node"][0], 4)[..., :3]
+    outside = ~pixels(Path(told["matte"]))[..., 0].astype(bool)
+    assert 0 < outside.sum() < outside.size
+    assert np.abs(plain[outside] - code).max() < 0.5 * (next_code - code)
+    slack = 0.1 * float(here.mean())  # two codes of 8 bits, in light
+    for shown in (result_4, take):
+        np.testing.assert_allclose(shown[outside], here[outside], rtol=0, atol=slack)
+        assert np.abs(shown - here)[~outside].max() > slack
+    np.testing.assert_array_equal(pixels(Path(told["original"]))[..., :3], here)
+
+
 def test_a_sequence_of_the_image_editor(blender: Blender, shot: Shot) -> None:
     told = blender.run("image", **given(shot))
     assert told["rendered"] == ["FINISHED"]

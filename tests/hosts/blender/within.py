@@ -63,17 +63,18 @@ def output_of(tree: Any) -> Any:
     return next(node for node in tree.nodes if node.bl_idname in kinds).inputs[0]
 
 
-def image_node(tree: Any, path: str, *, frames: int = 6) -> Any:
-    """A node that shows a sequence."""
+def image_node(tree: Any, path: str, *, frames: int = 6, source: str = "SEQUENCE") -> Any:
+    """A node that shows a sequence or a movie."""
     image = bpy.data.images.load(path)
-    image.source = "SEQUENCE"
-    image.colorspace_settings.name = "Linear Rec.709"
+    image.source = source
+    if source == "SEQUENCE":
+        image.colorspace_settings.name = "Linear Rec.709"
     node = tree.nodes.new("CompositorNodeImage")
     node.image, node.frame_duration = image, frames
     return node
 
 
-def comp(show: Path, *, plate: str, frames: int = 6, **scene_is: int) -> tuple[Any, Any, Any]:
+def comp(show: Path, *, plate: str, frames: int = 6, source: str = "SEQUENCE", **scene_is: int) -> tuple[Any, Any, Any]:
     """A saved file with plate, Vfx Swap and output; scene, tree, node."""
     scene = scene_for(**scene_is)
     tree = ours("compat").ensure_compositor_tree(scene)
@@ -81,7 +82,7 @@ def comp(show: Path, *, plate: str, frames: int = 6, **scene_is: int) -> tuple[A
         tree.nodes.remove(node)
     bpy.ops.vfx_swap.add_node()
     node = tree.nodes.active
-    tree.links.new(image_node(tree, plate, frames=frames).outputs[0], node.inputs["Plate"])
+    tree.links.new(image_node(tree, plate, frames=frames, source=source).outputs[0], node.inputs["Plate"])
     tree.links.new(node.outputs["Image"], output_of(tree))
     save(show)
     return scene, tree, swap_of(tree)
