@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from .agent import Agent
@@ -44,7 +44,7 @@ def consent_text(state: str, *, expires: str = "", today: date | None = None) ->
 
     Args:
         state: `valid`, `expired`, `not_yet`, or whatever a later agent says.
-        expires: last day, ISO; empty where it is not known.
+        expires: last day, ISO, or the moment from which it holds no more, as servers say it; empty where it is not known.
         today: for the days that are left; None: this machine's.
     """
     if state != "valid":
@@ -53,6 +53,8 @@ def consent_text(state: str, *, expires: str = "", today: date | None = None) ->
         last = date.fromisoformat(expires[:10])
     except ValueError:
         return "consent valid"
+    if expires[10:19] in ("T00:00:00", " 00:00:00"):
+        last -= timedelta(days=1)
     left = (last - (today or datetime.now().astimezone().date())).days
     if left > SOON:
         return f"consent valid until {last.isoformat()}"

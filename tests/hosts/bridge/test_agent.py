@@ -276,7 +276,7 @@ def test_consent_in_words() -> None:
     from datetime import date
 
     today = date(2026, 3, 1)
-    assert consent_text("valid", expires="2027-03-01T00:00:00", today=today) == "consent valid until 2027-03-01"
+    assert consent_text("valid", expires="2027-03-02T00:00:00+00:00", today=today) == "consent valid until 2027-03-01"
     assert consent_text("valid", expires="2026-03-02", today=today) == "consent expires in 1 day"
     assert consent_text("valid", expires="2026-03-01", today=today) == "consent expires today"
     assert consent_text("valid") == "consent valid"

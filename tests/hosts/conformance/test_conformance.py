@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from tests.hosts.conformance.driver import Asked, Driver
 from tests.pipeline.shot_fakes import ALL, digests_of, fake_analyse, make_identity, make_shot, render, slow_swap, tools
 from tests.service.servers import served_from_a_thread
+from vfx_swap.pipeline.consent import consent_from_options
 
 DRIVERS = {
     "bridge": ("bridge", "BridgeDriver"),
@@ -61,9 +63,17 @@ def serve(tmp_path: Path) -> Serve:
 
 
 def test_it_connects_and_shows_what_there_is(driver: Driver, serve: Serve, show: Path) -> None:
+    kept = show.parents[1] / "kept-state" / "identities"
+    for folder in (kept.parent, kept):
+        folder.mkdir(mode=0o700)
+    days = {"lead": (date(2026, 1, 1), date(2990, 1, 2)), "over": (date(2020, 1, 1), date(2020, 1, 2))}
+    for name, (first, last) in days.items():
+        record = consent_from_options(who="A Producer", scope="tests", expires=last, performer=name, valid_from=first)
+        make_identity(kept / f"{name}.identity", name=name, consent=record)
     with serve() as server:
         driver.start(command=COMMAND, server=server, folder=show)
         seen = driver.describe()
+    assert seen.identities == {"lead": "consent valid until 2990-01-02", "over": "consent expired"}
     assert "reprojection" in seen.engines
     assert {"engine", "cast[].strength", "lighting.exposure_stops", "matte.feather"} <= seen.knobs
 

@@ -42,7 +42,10 @@ class NukeDriver:
         described = self._session.adapter("knobs").described(node)
         node["vs_pick"].execute()
         self._session.until(lambda: node["vs_status"].value() != "asking for identities")
-        return Seen(tuple(node["vs_engine"].values()), frozenset(one.key for one in described))
+        title = "Identity: Who goes in: "
+        shown = next(one for one in reversed(self._session.fake.said) if one.startswith(title))
+        people = dict(one.split(": ", 1) for one in shown[len(title) :].split(", "))
+        return Seen(tuple(node["vs_engine"].values()), frozenset(one.key for one in described), people)
 
     def render(self, asked: Asked) -> Outcome:
         session, node = self._session, self._node(asked)
