@@ -44,7 +44,7 @@ def consent_text(state: str, *, expires: str = "", today: date | None = None) ->
 
     Args:
         state: `valid`, `expired`, `not_yet`, or whatever a later agent says.
-        expires: last day, ISO, or the moment from which it holds no more, as servers say it; empty where it is not known.
+        expires: last day, ISO, or the moment from which it holds no more, as servers say it; empty: not known.
         today: for the days that are left; None: this machine's.
     """
     if state != "valid":
