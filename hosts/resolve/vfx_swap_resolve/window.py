@@ -143,7 +143,8 @@ class Window:
         knobs = {}
         for index, knob in enumerate(self._knobs):
             value = _value_of(items[_knob_id(index)], knob)
-            if value is not None and value != knob.default:
+            default = list(knob.default or ()) if knob.kind in ("choices", "colour") else knob.default
+            if value is not None and value != default:
                 knobs[knob.key] = value
         return replace(
             self._settings,
@@ -170,9 +171,9 @@ class Window:
         """Begin, or take up what was under way when Resolve closed."""
         if self._works:
             return
-        self._settings = self.read()
-        self._keep(self._settings)
         try:
+            self._settings = self.read()
+            self._keep(self._settings)
             app = open_app(self._resolve)
             for clip in chosen(app, self._settings):
                 known = take_up(app, clip, self._link)
@@ -241,11 +242,51 @@ def _words(_knob: Any, value: Any) -> tuple[str, dict[str, Any]]:
     return "LineEdit", {"Text": "" if value is None else str(value)}
 
 
-_WIDGETS = {"number": _number, "integer": _number, "choice": _choice, "text": _words, "path": _words}
-"""Kind of a knob -> its widget; lists and colours are left to shot files."""
+def _several(knob: Any, value: Any) -> tuple[str, dict[str, Any]]:
+    return "LineEdit", {"Text": ", ".join(map(str, value or ())), "PlaceholderText": f"of {', '.join(knob.choices)}"}
+
+
+def _colour(_knob: Any, value: Any) -> tuple[str, dict[str, Any]]:
+    return "LineEdit", {"Text": " ".join(map(str, value or ())), "PlaceholderText": "red green blue, linear"}
+
+
+_WIDGETS = {
+    "number": _number,
+    "integer": _number,
+    "choice": _choice,
+    "choices": _several,
+    "colour": _colour,
+    "text": _words,
+    "path": _words,
+}
+"""Kind of a knob -> its widget."""
+
+
+def _list_of(text: str, knob: Any) -> list[Any]:
+    """What a line says: words of the knob's choices, or three numbers of a colour.
+
+    Raises:
+        ValueError: a word that is no choice, or no colour; the text says which.
+    """
+    words = text.replace(",", " ").split()
+    if knob.kind == "choices":
+        for word in words:
+            if word not in knob.choices:
+                raise ValueError(f"{knob.label}: {word!r} is none of {', '.join(knob.choices)}")
+        return words
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 3:
+        raise ValueError(f"{knob.label}: {text!r} is no colour; write three numbers, such as 1.0 0.9 0.8")
+    return numbers
 
 
 def _value_of(widget: Any, knob: Any) -> Any:
+    if knob.kind in ("choices", "colour"):
+        text = str(widget.Text).strip()
+        return _list_of(text, knob) if text or knob.kind == "choices" else None
     if knob.kind == "choice":
         return list(knob.choices)[widget.CurrentIndex] if knob.choices else None
     if knob.kind in ("text", "path"):

@@ -176,6 +176,11 @@ def test_the_window_swaps_and_keeps_what_was_chosen(served: tuple[str, Path], ho
         assert items["IdentityFile"].Text.endswith("who.identity")
         items["Handles"].Value = 1
         items["Place"].CurrentIndex = 1
+        holdout = next(one for name, one in items.items() if "Knob" in name and "(matte.holdout)" in one.ToolTip)
+        holdout.Text = "hair, hat"
+        window.On.Render.Clicked({})
+        assert "'hat' is none of hair, glasses" in items["Status"].Text
+        holdout.Text = "hair, glasses"
         window.On.Render.Clicked({})
         assert (items["Render"].Enabled, items["Cancel"].Enabled) == (False, True)
         window.On.Render.Clicked({})  # once is enough
@@ -191,6 +196,7 @@ def test_the_window_swaps_and_keeps_what_was_chosen(served: tuple[str, Path], ho
     assert (above.start, above.duration, above.left) == (86400, 4, 1)
     kept = load(settings_path(home))
     assert (kept.handles, kept.place, kept.knobs["matte.feather"]) == (1, "track", 0.1)
+    assert kept.knobs["matte.holdout"] == ["hair", "glasses"]
 
 
 def test_the_window_cancels(served: tuple[str, Path], home: dict[str, str]) -> None:
