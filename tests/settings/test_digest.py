@@ -34,6 +34,7 @@ def test_what_does_not_change_pixels_does_not_change_the_digest(values: dict[str
         {"plate": str(tmp_path / "moved.#.exr")},
         {"frames": "1-3"},
         {"lighting": {"tint": -0.0, "exposure_stops": 0}},
+        {"qc": {"distance_to_identity": 0.3, "skip": ["flicker_ratio"]}},
     ]
     assert {settings_digest(shot(values, **change)) for change in same} == {digest}
 

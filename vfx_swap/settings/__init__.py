@@ -5,7 +5,7 @@ from __future__ import annotations
 from vfx_swap.settings.digest import file_sha256, settings_digest
 from vfx_swap.settings.later import LATER
 from vfx_swap.settings.load import Draft, draft_shot, load_shot, shot_from_values
-from vfx_swap.settings.shot import SHOT_SCHEMA, Cast, Grain, Light, Lighting, Matte, Network, Shot, Write
+from vfx_swap.settings.shot import SHOT_SCHEMA, Cast, Grain, Light, Lighting, Matte, Network, Qc, Shot, Write
 
 __all__ = [
     "LATER",
@@ -17,6 +17,7 @@ __all__ = [
     "Lighting",
     "Matte",
     "Network",
+    "Qc",
     "Shot",
     "Write",
     "draft_shot",

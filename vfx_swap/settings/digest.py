@@ -13,8 +13,8 @@ from vfx_swap.settings.shot import DEFAULT_ENGINE, Shot
 
 __all__ = ["file_sha256", "settings_digest"]
 
-_NO_PIXELS = {"schema_", "name", "plate", "output", "frames", "missing"}
-"""Keys that say what is rendered and where it goes, not how; the plate's frames have digests of their own."""
+_NO_PIXELS = {"schema_", "name", "plate", "output", "frames", "missing", "qc"}
+"""Keys that say what is rendered, where it goes and what is thought of it, not how. The plate's frames have digests."""
 
 
 def settings_digest(shot: Shot, *, extra: Mapping[str, str] | None = None) -> str:

@@ -23,6 +23,8 @@ __all__ = [
     "Matte",
     "Network",
     "Position",
+    "Qc",
+    "QcLimit",
     "Shot",
     "Table",
     "Write",
@@ -38,6 +40,23 @@ NAME_PATTERN = r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
 Position: TypeAlias = Literal["largest", "left", "right", "all"]
 Holdout: TypeAlias = Literal["hair", "glasses", "hand"]
 Layer: TypeAlias = Literal["matte", "patch", "stmap", "regions", "cryptomatte"]
+QcLimit: TypeAlias = Literal[
+    "distance_to_identity",
+    "landmark_error_percent",
+    "pose_error_degrees",
+    "expression_error",
+    "seam_worst_stops",
+    "sharpness_least",
+    "grain_least",
+    "flicker_ratio",
+    "flicker_pop_ratio",
+    "matte_jump_percent",
+    "clipped_added_percent",
+    "light_level_stops",
+    "light_shading_stops",
+    "changed_outside_pixels",
+    "not_finite_pixels",
+]
 ColourValue: TypeAlias = Annotated[float, Field(ge=0.0, le=1000.0)]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -150,6 +169,45 @@ class Write(Table):
     """Extra EXR layers."""
 
 
+class Qc(Table):
+    """What `vfx-swap qc` passes and fails. No pixel depends on it; docs/qc.md says how each number is measured."""
+
+    distance_to_identity: float = Field(default=0.6, ge=0.0, le=2.0)
+    """Most that a swapped face may be away from the identity, by the recogniser."""
+    landmark_error_percent: float = Field(default=2.0, ge=0.0, le=100.0)
+    """Most that landmarks may lie off the plate's, in percent of face height."""
+    pose_error_degrees: float = Field(default=6.0, ge=0.0, le=180.0)
+    """Most that the head may be turned away from the plate's."""
+    expression_error: float = Field(default=0.06, ge=0.0, le=1.0)
+    """Most that the expression weights may differ from the plate's, in the mean."""
+    seam_worst_stops: float = Field(default=0.4, ge=0.0, le=20.0)
+    """Most that the matte's edge may add to the plate's gradient, at its worst place."""
+    sharpness_least: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Least detail inside the matte, as a share of the plate's."""
+    grain_least: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Least grain inside the matte, as a share of the plate's."""
+    flicker_ratio: float = Field(default=1.2, ge=0.0, le=1000.0)
+    """Most flicker of the whole shot, as a multiple of the plate's own."""
+    flicker_pop_ratio: float = Field(default=2.0, ge=0.0, le=1000.0)
+    """Most change from one frame to the next, as a multiple of the plate's own there."""
+    matte_jump_percent: float = Field(default=15.0, ge=0.0, le=1000000.0)
+    """Most that the matte's area may change from one frame to the next, as the face's size does not."""
+    clipped_added_percent: float = Field(default=1.0, ge=0.0, le=100.0)
+    """Most of the matte that may be at white where the plate is not."""
+    light_level_stops: float = Field(default=0.5, ge=0.0, le=20.0)
+    """Most that the face may be brighter or darker than the plate's."""
+    light_shading_stops: float = Field(default=0.5, ge=0.0, le=20.0)
+    """Most that the face's broad shading may differ from the plate's."""
+    changed_outside_pixels: int = Field(default=0, ge=0, le=1000000000)
+    """Most pixels that may differ from the plate's bits where the matte is 0."""
+    not_finite_pixels: int = Field(default=0, ge=0, le=1000000000)
+    """Most pixels that may be NaN or infinite where the plate's are not."""
+    failing_frames_percent: float = Field(default=0.0, ge=0.0, le=100.0)
+    """Share of the shot's frames that may break a limit before the shot fails; missing frames always fail it."""
+    skip: Annotated[tuple[QcLimit, ...], Field(strict=False)] = ()
+    """Limits that do not count: measured and shown, never failed."""
+
+
 class Shot(Table):
     """A shot file."""
 
@@ -181,3 +239,5 @@ class Shot(Table):
     """How an engine that is a network works."""
     write: Write = Write()
     """What is written beside RGB."""
+    qc: Qc = Qc()
+    """What quality control passes and fails."""

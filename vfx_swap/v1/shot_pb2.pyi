@@ -49,6 +49,25 @@ class Layer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LAYER_STMAP: _ClassVar[Layer]
     LAYER_REGIONS: _ClassVar[Layer]
     LAYER_CRYPTOMATTE: _ClassVar[Layer]
+
+class QcLimit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    QC_LIMIT_UNSPECIFIED: _ClassVar[QcLimit]
+    QC_LIMIT_DISTANCE_TO_IDENTITY: _ClassVar[QcLimit]
+    QC_LIMIT_LANDMARK_ERROR_PERCENT: _ClassVar[QcLimit]
+    QC_LIMIT_POSE_ERROR_DEGREES: _ClassVar[QcLimit]
+    QC_LIMIT_EXPRESSION_ERROR: _ClassVar[QcLimit]
+    QC_LIMIT_SEAM_WORST_STOPS: _ClassVar[QcLimit]
+    QC_LIMIT_SHARPNESS_LEAST: _ClassVar[QcLimit]
+    QC_LIMIT_GRAIN_LEAST: _ClassVar[QcLimit]
+    QC_LIMIT_FLICKER_RATIO: _ClassVar[QcLimit]
+    QC_LIMIT_FLICKER_POP_RATIO: _ClassVar[QcLimit]
+    QC_LIMIT_MATTE_JUMP_PERCENT: _ClassVar[QcLimit]
+    QC_LIMIT_CLIPPED_ADDED_PERCENT: _ClassVar[QcLimit]
+    QC_LIMIT_LIGHT_LEVEL_STOPS: _ClassVar[QcLimit]
+    QC_LIMIT_LIGHT_SHADING_STOPS: _ClassVar[QcLimit]
+    QC_LIMIT_CHANGED_OUTSIDE_PIXELS: _ClassVar[QcLimit]
+    QC_LIMIT_NOT_FINITE_PIXELS: _ClassVar[QcLimit]
 MISSING_UNSPECIFIED: Missing
 MISSING_ERROR: Missing
 MISSING_HOLD: Missing
@@ -74,9 +93,25 @@ LAYER_PATCH: Layer
 LAYER_STMAP: Layer
 LAYER_REGIONS: Layer
 LAYER_CRYPTOMATTE: Layer
+QC_LIMIT_UNSPECIFIED: QcLimit
+QC_LIMIT_DISTANCE_TO_IDENTITY: QcLimit
+QC_LIMIT_LANDMARK_ERROR_PERCENT: QcLimit
+QC_LIMIT_POSE_ERROR_DEGREES: QcLimit
+QC_LIMIT_EXPRESSION_ERROR: QcLimit
+QC_LIMIT_SEAM_WORST_STOPS: QcLimit
+QC_LIMIT_SHARPNESS_LEAST: QcLimit
+QC_LIMIT_GRAIN_LEAST: QcLimit
+QC_LIMIT_FLICKER_RATIO: QcLimit
+QC_LIMIT_FLICKER_POP_RATIO: QcLimit
+QC_LIMIT_MATTE_JUMP_PERCENT: QcLimit
+QC_LIMIT_CLIPPED_ADDED_PERCENT: QcLimit
+QC_LIMIT_LIGHT_LEVEL_STOPS: QcLimit
+QC_LIMIT_LIGHT_SHADING_STOPS: QcLimit
+QC_LIMIT_CHANGED_OUTSIDE_PIXELS: QcLimit
+QC_LIMIT_NOT_FINITE_PIXELS: QcLimit
 
 class Shot(_message.Message):
-    __slots__ = ("name", "plate", "output", "frames", "colour_space", "missing", "engine", "cast", "lighting", "grain", "matte", "network", "write")
+    __slots__ = ("name", "plate", "output", "frames", "colour_space", "missing", "engine", "cast", "lighting", "grain", "matte", "network", "write", "qc")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PLATE_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +125,7 @@ class Shot(_message.Message):
     MATTE_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     WRITE_FIELD_NUMBER: _ClassVar[int]
+    QC_FIELD_NUMBER: _ClassVar[int]
     name: str
     plate: str
     output: str
@@ -103,7 +139,8 @@ class Shot(_message.Message):
     matte: Matte
     network: Network
     write: Write
-    def __init__(self, name: _Optional[str] = ..., plate: _Optional[str] = ..., output: _Optional[str] = ..., frames: _Optional[str] = ..., colour_space: _Optional[str] = ..., missing: _Optional[_Union[Missing, str]] = ..., engine: _Optional[str] = ..., cast: _Optional[_Iterable[_Union[Cast, _Mapping]]] = ..., lighting: _Optional[_Union[Lighting, _Mapping]] = ..., grain: _Optional[_Union[Grain, _Mapping]] = ..., matte: _Optional[_Union[Matte, _Mapping]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., write: _Optional[_Union[Write, _Mapping]] = ...) -> None: ...
+    qc: Qc
+    def __init__(self, name: _Optional[str] = ..., plate: _Optional[str] = ..., output: _Optional[str] = ..., frames: _Optional[str] = ..., colour_space: _Optional[str] = ..., missing: _Optional[_Union[Missing, str]] = ..., engine: _Optional[str] = ..., cast: _Optional[_Iterable[_Union[Cast, _Mapping]]] = ..., lighting: _Optional[_Union[Lighting, _Mapping]] = ..., grain: _Optional[_Union[Grain, _Mapping]] = ..., matte: _Optional[_Union[Matte, _Mapping]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., write: _Optional[_Union[Write, _Mapping]] = ..., qc: _Optional[_Union[Qc, _Mapping]] = ...) -> None: ...
 
 class Cast(_message.Message):
     __slots__ = ("performer", "track", "position", "identity", "strength", "reshape", "makeup")
@@ -192,3 +229,41 @@ class Write(_message.Message):
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     layers: _containers.RepeatedScalarFieldContainer[Layer]
     def __init__(self, layers: _Optional[_Iterable[_Union[Layer, str]]] = ...) -> None: ...
+
+class Qc(_message.Message):
+    __slots__ = ("distance_to_identity", "landmark_error_percent", "pose_error_degrees", "expression_error", "seam_worst_stops", "sharpness_least", "grain_least", "flicker_ratio", "flicker_pop_ratio", "matte_jump_percent", "clipped_added_percent", "light_level_stops", "light_shading_stops", "changed_outside_pixels", "not_finite_pixels", "failing_frames_percent", "skip")
+    DISTANCE_TO_IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    LANDMARK_ERROR_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    POSE_ERROR_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    EXPRESSION_ERROR_FIELD_NUMBER: _ClassVar[int]
+    SEAM_WORST_STOPS_FIELD_NUMBER: _ClassVar[int]
+    SHARPNESS_LEAST_FIELD_NUMBER: _ClassVar[int]
+    GRAIN_LEAST_FIELD_NUMBER: _ClassVar[int]
+    FLICKER_RATIO_FIELD_NUMBER: _ClassVar[int]
+    FLICKER_POP_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MATTE_JUMP_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    CLIPPED_ADDED_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    LIGHT_LEVEL_STOPS_FIELD_NUMBER: _ClassVar[int]
+    LIGHT_SHADING_STOPS_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_OUTSIDE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    NOT_FINITE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    FAILING_FRAMES_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    SKIP_FIELD_NUMBER: _ClassVar[int]
+    distance_to_identity: float
+    landmark_error_percent: float
+    pose_error_degrees: float
+    expression_error: float
+    seam_worst_stops: float
+    sharpness_least: float
+    grain_least: float
+    flicker_ratio: float
+    flicker_pop_ratio: float
+    matte_jump_percent: float
+    clipped_added_percent: float
+    light_level_stops: float
+    light_shading_stops: float
+    changed_outside_pixels: int
+    not_finite_pixels: int
+    failing_frames_percent: float
+    skip: _containers.RepeatedScalarFieldContainer[QcLimit]
+    def __init__(self, distance_to_identity: _Optional[float] = ..., landmark_error_percent: _Optional[float] = ..., pose_error_degrees: _Optional[float] = ..., expression_error: _Optional[float] = ..., seam_worst_stops: _Optional[float] = ..., sharpness_least: _Optional[float] = ..., grain_least: _Optional[float] = ..., flicker_ratio: _Optional[float] = ..., flicker_pop_ratio: _Optional[float] = ..., matte_jump_percent: _Optional[float] = ..., clipped_added_percent: _Optional[float] = ..., light_level_stops: _Optional[float] = ..., light_shading_stops: _Optional[float] = ..., changed_outside_pixels: _Optional[int] = ..., not_finite_pixels: _Optional[int] = ..., failing_frames_percent: _Optional[float] = ..., skip: _Optional[_Iterable[_Union[QcLimit, str]]] = ...) -> None: ...
