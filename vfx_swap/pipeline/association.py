@@ -62,6 +62,8 @@ class Observation:
     embedding: Embedding | None = None
     doubtful: bool = False
     """Motion alone could not tell whose face this is."""
+    steps: FloatArray | None = None
+    """(landmarks, 3) how skin went from the position before, as `skin_flow.skin_steps` gives it; None: not known."""
 
 
 @dataclass(eq=False)

@@ -22,6 +22,7 @@ from vfx_swap.pipeline.association import (
     mismatch,
     predict,
 )
+from vfx_swap.pipeline.skin_flow import Picture, skin_steps
 from vfx_swap.types import Detection, Embedding, Landmarks, ModelImage
 
 __all__ = ["FaceFollower", "FaceModels", "View"]
@@ -120,6 +121,8 @@ class FaceFollower:
     _lost: list[Segment] = field(default_factory=list)
     _unseen: list[tuple[View, np.ndarray]] = field(default_factory=list)
     """Views since the detector ran last, with their pictures in 8 bits to save memory."""
+    _before: View | None = None
+    """The view before, where nothing was skipped."""
     _thumbnail: FloatArray | None = None
     _looked: int = -1
     """Position of the last view that the detector saw."""
@@ -147,10 +150,11 @@ class FaceFollower:
             self._unseen = []
         else:
             self._unseen.append((view, np.round(view.image.rgb * 255).astype(np.uint8)))
+        self._before = view
 
     def skip(self) -> None:
         """Tell that a view could not be had: nothing is followed across it."""
-        self._unseen = []
+        self._unseen, self._before = [], None
 
     def _suspect_cut(self, view: View) -> bool:
         """True when the thumbnail has little in common with the last one, whatever the exposure."""
@@ -250,6 +254,7 @@ class FaceFollower:
                 score=one.score,
                 embedding=self._embed(view, one) if self._should_embed(segment, one, view) else None,
                 doubtful=doubtful,
+                steps=self._steps(view, one, previous),
             )
             segment.observations.append(observation)
             if len(segment.observations) == 1:
@@ -259,6 +264,14 @@ class FaceFollower:
                 if not doubtful:
                     self._follow_back(segment)
             self._live.append(segment)
+
+    def _steps(self, view: View, one: _Found, previous: Segment | None) -> FloatArray | None:
+        """How the face's skin went from the view before."""
+        before = self._before
+        if previous is None or before is None or not previous.last == before.position == view.position - 1:
+            return None
+        first, second = (Picture(seen.image.rgb, seen.origin) for seen in (before, view))
+        return skin_steps(first, second, previous.observations[-1].landmarks.points, one.landmarks.points)
 
     def _doubtful(self, view: View, index: int, found: Sequence[_Found], *, lost: Sequence[Segment]) -> bool:
         """True when another face, or the place where one was lost, is too near to tell the two apart by motion."""

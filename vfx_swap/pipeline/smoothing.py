@@ -20,7 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, lil_array
 
-__all__ = ["Ladder", "SmoothRun", "bridge", "fit_similarities", "ladder_of", "smooth_run", "smooth_series"]
+__all__ = [
+    "Ladder",
+    "SmoothRun",
+    "bridge",
+    "fit_similarities",
+    "invert",
+    "ladder_of",
+    "lay",
+    "mean_shape",
+    "smooth_run",
+    "smooth_series",
+]
 
 Array = NDArray[np.float64]
 
@@ -140,7 +151,7 @@ def fit_similarities(points: Array, shape: Array, *, robust: bool = False) -> Ar
     motions = _fit_weighted(points, shape, weights)
     for _ in range(2 if robust else 0):
         off = np.linalg.norm(
-            _lay(motions, np.broadcast_to(_deep(shape), (len(points), len(shape), 3))) - _deep(points), axis=-1
+            lay(motions, np.broadcast_to(_deep(shape), (len(points), len(shape), 3))) - _deep(points), axis=-1
         )
         scale = np.maximum(2 * np.median(off, axis=1, keepdims=True), 1e-9)
         motions = _fit_weighted(points, shape, 1.0 / (1.0 + (off / scale) ** 2))
@@ -204,7 +215,7 @@ def _speed(times: Array, values: Array, first: int, second: int, chord: Array) -
 
 def _smooth_points(ladder: Ladder, points: Array) -> Array:
     """Rigid part and the rest apart; see the module's head."""
-    shape = _mean_shape(points)
+    shape = mean_shape(points)
     height = float(np.ptp(shape[:, 1])) or 1.0
     noise = (NOISE_FLOOR * height, NOISE_CEILING * height)
     middle = shape.mean(axis=0)
@@ -212,23 +223,23 @@ def _smooth_points(ladder: Ladder, points: Array) -> Array:
     # Half a face height away from the middle, a and b move a point by so many pixels: all four in pixels.
     unit = np.array([height / 2, height / 2, 1.0, 1.0])
     smooth = smooth_series(ladder, (motions * unit)[:, None, :], noise=noise)[:, 0] / unit
-    rest = _lay(_invert(motions), points) - (shape - middle)
+    rest = lay(invert(motions), points) - (shape - middle)
     distance = np.linalg.norm(shape[:, None, :2] - shape[None, :, :2], axis=2)
     together = np.exp(-0.5 * (distance / (NEIGHBOURHOOD * height)) ** 2)
     together /= together.sum(axis=1, keepdims=True)
     rest = smooth_series(ladder, rest, noise=noise, together=together)
-    return _lay(smooth, rest + (shape - middle))
+    return lay(smooth, rest + (shape - middle))
 
 
-def _mean_shape(points: Array) -> Array:
+def mean_shape(points: Array) -> Array:
     """Mean face of the run after taking out each frame's similarity to its middle frame."""
     shape: Array = points[len(points) // 2]
     for _ in range(2):
-        shape = np.asarray(_lay(_invert(fit_similarities(points, shape)), points).mean(axis=0), dtype=np.float64)
+        shape = np.asarray(lay(invert(fit_similarities(points, shape)), points).mean(axis=0), dtype=np.float64)
     return shape
 
 
-def _lay(motions: Array, points: Array) -> Array:
+def lay(motions: Array, points: Array) -> Array:
     """Apply (frames, 4) similarities to (frames, landmarks, 3); z takes the scale only."""
     a, b = motions[:, 0, None], motions[:, 1, None]
     x, y = points[..., 0], points[..., 1]
@@ -236,7 +247,7 @@ def _lay(motions: Array, points: Array) -> Array:
     return np.stack([a * x - b * y + right, b * x + a * y + down, np.hypot(a, b) * points[..., 2]], axis=-1)
 
 
-def _invert(motions: Array) -> Array:
+def invert(motions: Array) -> Array:
     """Inverse similarities, (frames, 4)."""
     power = np.maximum(motions[:, 0] ** 2 + motions[:, 1] ** 2, 1e-12)
     a, b = motions[:, 0] / power, -motions[:, 1] / power
