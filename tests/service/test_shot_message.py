@@ -89,7 +89,7 @@ def test_a_word_of_a_newer_client_is_named() -> None:
         ({"cast": {"identity": "a"}}, {"cast"}),
         ({"cast": ["a"], "lighting": "bright"}, {"cast", "lighting"}),
         ({"cast": [{"identity": "a", "strength": True}]}, {"cast[0].strength"}),
-        ({"matte": {"holdout": "hair"}, "write": {"layers": ["matte", "depth"]}}, {"matte.holdout", "write.layers"}),
+        ({"matte": {"holdout": "hair"}, "write": {"layers": ["matte", "smoke"]}}, {"matte.holdout", "write.layers"}),
     ],
 )
 def test_values_that_no_message_holds_are_named(values: dict[str, Any], keys: set[str]) -> None:

@@ -2,9 +2,9 @@
 
 Where layers go: `matte.*`, `patch.*` and `regions.*` become channels of the part that holds the plate's
 RGB, in RGB's own pixel type, so that a single-part plate stays single-part for programs that read only
-one part. Every other layer (`stmap`, Cryptomatte) is data in float32 and gets a part of its own, marked
-`colorInteropID = "data"`: beside half channels it would make the plate's part one of mixed types, which
-OpenImageIO's Python cannot write without converting, and the plate's bits come first.
+one part. Every other layer (`stmap`, Cryptomatte) is data in float32, or in half where that is plenty, and gets a part
+of its own, marked `colorInteropID = "data"`: beside half channels it would make the plate's part one of mixed types,
+which OpenImageIO's Python cannot write without converting, and the plate's bits come first.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k32", "htj2k256"
 
 _TILES = ("tile_width", "tile_height", "tile_depth")
 _WITH_PLATE = ("matte", "patch", "regions")
+HALF = ("face_normals", "face_confidence")
+"""Layers of which half holds all that they know: 1/2048 of a unit normal is 0.03 degrees. Of a map it would be 2 pixels
+of a 4K plate."""
 REST_LAYER = "regions.background"
 """What no region covers: 1 where nothing was looked for."""
 
@@ -185,7 +188,8 @@ def _add_layers(plan: Plan, layers: Mapping[str, FloatArray], header: Mapping[st
             target.planes[name] = place.lay(to_samples(values, dtype=dtype, bits=16), beyond=beyond)
         else:
             # CryptoFaceRegion00, 01, ... are ranks of one layer: one part.
-            own.setdefault(first.rstrip("0123456789") or first, {})[name] = place.lay(values)
+            kept = values.astype(np.float16) if first in HALF else values
+            own.setdefault(first.rstrip("0123456789") or first, {})[name] = place.lay(kept)
     for part_name, planes in own.items():
         _replace_or_append(plan, part_name, OutPart(_data_spec(target.spec, part_name, header), planes))
 

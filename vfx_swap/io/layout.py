@@ -15,7 +15,10 @@ from vfx_swap.errors import UnsupportedImageError
 
 __all__ = ["OWN_LAYERS", "RgbLayout", "find_rgb"]
 
-OWN_LAYERS = ("matte", "patch", "stmap", "regions")
+OWN_LAYERS = (
+    *("matte", "patch", "stmap", "stmap_inverse", "regions"),
+    *("face_uv", "face_normals", "face_depth", "face_confidence"),
+)
 """First words of the layers vfx-swap writes."""
 
 _WHOLE_PICTURE = ("", "rgba", "rgb", "beauty", "combined", "color", "colour", "c", "main", "default", "bg", "plate")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vfx_swap.colour.ocio import ColourConfig
     from vfx_swap.io.outputs import Output
     from vfx_swap.io.plates import Plate
+    from vfx_swap.pipeline.frame_layers import Surface
     from vfx_swap.pipeline.regions import Parsing
     from vfx_swap.settings import Shot
     from vfx_swap.types import Frame, SwapResult, Track
@@ -72,6 +73,8 @@ class SwapPlan:
     """Of the device that frames are swapped on."""
     parsing: Parsing | None = None
     """Where regions are written: what finds them."""
+    surface: Surface | None = None
+    """Where layers of the face's surface are written: what they are made from."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,8 +92,11 @@ def frame_digest(plan: SwapPlan, number: int) -> str:
     """SHA-256 of all that decides a frame's pixels and header beside the plate's picture."""
     faces = [_face_key(cast, number) for cast in plan.cast if number in cast.track.faces]
     # A matte layer of every cast track is in every frame, its face seen or not.
-    mattes = [cast.track.id for cast in plan.cast] if "matte" in plan.shot.write.layers else []
+    named = {"matte", "stmap"} & set(plan.shot.write.layers)
+    mattes = [cast.track.id for cast in plan.cast] if named else []
     decides: list[object] = [plan.base_digest, faces, mattes]
+    if plan.surface is not None:
+        decides.append(["surface", plan.surface.revision])
     if plan.parsing is not None:
         decides.append(plan.parsing.key(number))
     text = json.dumps(decides, separators=(",", ":"), ensure_ascii=True)
@@ -123,6 +129,8 @@ def _face_key(cast: CastTrack, number: int) -> list[object]:
     travel = travel_at(cast, number)
     if travel is not None:
         sha.update(np.array([travel.x_pixels, travel.y_pixels]).tobytes())
+    if face.front is not None:
+        sha.update(repr((face.front.left, face.front.top, face.front.step)).encode())
     for word, matte in sorted(face.front.mattes.items()) if face.front is not None else ():
         sha.update(word.encode())
         sha.update(np.ascontiguousarray(matte).tobytes())

@@ -18,6 +18,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709
 from vfx_swap.errors import InputError, TracksError
 from vfx_swap.geometry.warps import sampled
+from vfx_swap.pipeline.frame_layers import surface_layers, surface_windows
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.regions import parse_frame, region_layers
 from vfx_swap.pipeline.render_log import FrameRow
@@ -117,6 +118,9 @@ def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
     window = _touched(cast, plate)
     if plan.parsing is not None:
         window = _around([window, *plan.parsing.windows(number, plate)], plate)
+    if plan.surface is not None:
+        here = [one.face for one in cast]
+        window = _around([window, *surface_windows(here, plate, wanted=plan.shot.write.layers)], plate)
     frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space, window=window)
     wanted = plan.shot.write.layers
     seen = cast and not window.is_empty
@@ -127,6 +131,15 @@ def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
         metrics["confidence"] = round(min(one.face.confidence for one in cast), 4)
         metrics["bridged"] = sum(one.face.bridged for one in cast)
     layers, says = _layers(plan, matte, result), dict[str, str]()
+    if plan.surface is not None:
+        layers |= surface_layers(
+            plan.surface,
+            frame,
+            {one.track_id: one.face for one in cast},
+            tracks=[one.track.id for one in plan.cast],
+            wanted=plan.shot.write.layers,
+            holdout=plan.shot.matte.holdout,
+        )
     if plan.parsing is not None:
         regions = parse_frame(frame, plan.parsing, config=plan.config)
         more, says = region_layers(regions, plan.parsing, window=frame.data_window, wanted=wanted)

@@ -19,6 +19,7 @@ from vfx_swap.io.picture import Picture
 from vfx_swap.io.sent import OnePicture
 from vfx_swap.pipeline.analyse import AnalyseSettings
 from vfx_swap.pipeline.engines import Engine
+from vfx_swap.pipeline.frame_layers import surface_channels, with_surface
 from vfx_swap.pipeline.frames import to_frame
 from vfx_swap.pipeline.progress import never_cancelled, no_progress
 from vfx_swap.pipeline.regions import with_regions
@@ -131,6 +132,7 @@ class Session:
         """Names of the channels of every frame beside rgb and matte, as far as they are known before one is swapped."""
         wanted, owners = self._shot.write.layers, {} if self._followed is None else self._followed.owners
         named = [f"matte.{track}.A" for track in owners] if "matte" in wanted else []
+        named += surface_channels(wanted, tracks=tuple(owners)) if self._followed is not None else []
         return (*named, *(f"patch.{name}" for name in "RGBA" if "patch" in wanted))
 
     @property
@@ -243,4 +245,4 @@ class Session:
             swap_frame=self._tools.swap_frame,
             kernels=engine.kernels,
         )
-        return with_regions(plan, device=self._device)
+        return with_surface(with_regions(plan, device=self._device))

@@ -39,7 +39,9 @@ NAME_PATTERN = r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
 
 Position: TypeAlias = Literal["largest", "left", "right", "all"]
 Holdout: TypeAlias = Literal["hair", "glasses", "hand"]
-Layer: TypeAlias = Literal["matte", "patch", "stmap", "regions", "cryptomatte"]
+Layer: TypeAlias = Literal[
+    "matte", "patch", "stmap", "regions", "cryptomatte", "uv", "normals", "depth", "confidence"
+]
 QcLimit: TypeAlias = Literal[
     "distance_to_identity",
     "landmark_error_percent",
@@ -166,7 +168,7 @@ class Write(Table):
     """What is written beside RGB."""
 
     layers: Annotated[tuple[Layer, ...], Field(strict=False)] = ()
-    """Extra EXR layers."""
+    """Extra EXR layers; docs/layers.md says what each holds."""
 
 
 class Qc(Table):

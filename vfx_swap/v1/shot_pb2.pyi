@@ -49,6 +49,10 @@ class Layer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LAYER_STMAP: _ClassVar[Layer]
     LAYER_REGIONS: _ClassVar[Layer]
     LAYER_CRYPTOMATTE: _ClassVar[Layer]
+    LAYER_UV: _ClassVar[Layer]
+    LAYER_NORMALS: _ClassVar[Layer]
+    LAYER_DEPTH: _ClassVar[Layer]
+    LAYER_CONFIDENCE: _ClassVar[Layer]
 
 class QcLimit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -93,6 +97,10 @@ LAYER_PATCH: Layer
 LAYER_STMAP: Layer
 LAYER_REGIONS: Layer
 LAYER_CRYPTOMATTE: Layer
+LAYER_UV: Layer
+LAYER_NORMALS: Layer
+LAYER_DEPTH: Layer
+LAYER_CONFIDENCE: Layer
 QC_LIMIT_UNSPECIFIED: QcLimit
 QC_LIMIT_DISTANCE_TO_IDENTITY: QcLimit
 QC_LIMIT_LANDMARK_ERROR_PERCENT: QcLimit
