@@ -176,7 +176,7 @@ def test_a_grid_of_blurs_is_weighed_as_each_by_itself() -> None:
     random = np.random.default_rng(8)
     frequencies, starts = np.geomspace(0.01, 0.2, 12), np.array([0, 4, 8])
     plate, face = random.uniform(1.0, 2.0, (SECTORS, 3)), random.uniform(0.5, 1.0, (SECTORS, 12))
-    spectra = Spectra(plate, face, 0.01 * plate, np.ones((SECTORS, 3)), frequencies, starts)
+    spectra = Spectra(plate, face, 0.01 * plate, np.ones((SECTORS, 3)), frequencies, starts, 100)
     lengths, angles = (part.ravel() for part in np.meshgrid([3.0, 7.5, 20.0], [0.0, 10.0, 92.5, 178.75]))
     kept = np.zeros((12, SECTORS, 12))
     for number, (length, angle) in enumerate(zip(lengths, angles, strict=True)):

@@ -13,7 +13,7 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
 
-__all__ = ["Grain", "add_grain", "grain_from", "measure_grain"]
+__all__ = ["Grain", "add_grain", "grain_from", "measure_grain", "response_of", "softness_of"]
 
 OPERATOR = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=np.float32)
 """Blind to planes and straight ramps (J. Immerkaer, "Fast Noise Variance Estimation", CVIU 64(2), 1996)."""
@@ -96,10 +96,19 @@ def grain_from(full: np.ndarray | None, half: np.ndarray | None) -> Grain:
         return Grain(covariance=np.zeros((3, 3)), softness=0.0)
     softness = 0.0
     if half is not None:
-        ratio = float(np.sqrt(np.trace(half) / max(float(np.trace(full)), 1e-18)))
-        softness = float(np.interp(ratio, _HALF_OVER_FULL, _SOFTNESS))
-    response = float(np.interp(softness, _SOFTNESS, _RESPONSE))
+        softness = softness_of(float(np.sqrt(np.trace(half) / max(float(np.trace(full)), 1e-18))))
+    response = response_of(softness)
     return Grain(covariance=full / response**2, softness=softness)
+
+
+def softness_of(ratio: float) -> float:
+    """Sigma in pixels of grain, from what the operator reads of it at half size over what it reads at full size."""
+    return float(np.interp(ratio, _HALF_OVER_FULL, _SOFTNESS))
+
+
+def response_of(softness: float) -> float:
+    """What the operator reads of grain of deviation 1 and a softness in pixels."""
+    return float(np.interp(softness, _SOFTNESS, _RESPONSE))
 
 
 def add_grain(rgb: FloatArray, *, wanted: Grain, present: Grain, seed: int) -> FloatArray:

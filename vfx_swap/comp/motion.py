@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,16 +12,20 @@ from vfx_swap.arrays import FloatArray, check_array
 from vfx_swap.comp.distance import distance_inside
 
 __all__ = [
+    "Detail",
     "MotionBlur",
     "Spectra",
     "Travel",
     "band_frequencies",
     "blur_along",
+    "compare_detail",
     "compared_part",
     "find_blur",
     "line_kernel",
     "make_spectra",
     "measure_motion_blur",
+    "read_detail",
+    "spectra_of",
 ]
 
 LUMA = (0.2126, 0.7152, 0.0722)
@@ -54,6 +58,8 @@ LEFT_ALIKE, LEFT_UNLIKE = 0.7, 0.35
 frames with blurs under 3 pixels leave 0.68 and more, but for one that leaves 0.48 and whose track goes otherwise. Heads
 that turn leave 0.22 to 0.58 at blurs of 6 to 12 pixels. Blurred by 5 pixels in one direction nine of ten leave 0.3 to
 0.66, by 8 pixels 0.17 to 0.32, by 20 pixels 0.1 to 0.26."""
+UNSURE = 0.08
+"""Width of what may be left below those, over which a blur comes to be believed whole."""
 ALIKE = 15.0
 """Degrees between blur and track that are alike: of blurs of 5 pixels, the angle is found to within 14."""
 SOFTEST = 1.0
@@ -124,15 +130,8 @@ def measure_motion_blur(
     Returns:
         The blur; of length 0 where none is sure, or the part is too small to tell.
     """
-    check_array("plate", plate, shape=(None, None, 3))
-    check_array("face", face, shape=plate.shape)
-    check_array("weight", weight, shape=plate.shape[:2])
-    shown = weight >= 0.5
-    at = compared_part(shown)
-    if at is None:
-        return NONE
-    side = min(shown[at].shape)
-    return find_blur(_compare(plate[at], face[at], shown[at], side), longest=LONGEST * side, travel=travel)
+    spectra = compare_detail(plate, face, weight)
+    return NONE if spectra is None else find_blur(spectra, travel=travel)
 
 
 def compared_part(shown: np.ndarray) -> tuple[slice, slice] | None:
@@ -144,20 +143,26 @@ def compared_part(shown: np.ndarray) -> tuple[slice, slice] | None:
     return None if HIGHEST * min(shown[at].shape) < LOWEST * BAND_STEP**2 else at
 
 
-def find_blur(spectra: Spectra, *, longest: float, travel: Travel | None = None) -> MotionBlur:
+def find_blur(spectra: Spectra, *, travel: Travel | None = None) -> MotionBlur:
     """The blur that brings the face's spectra nearest to the plate's; none where it explains too little.
 
     Args:
         spectra: of plate and face.
-        longest: pixels of blur looked for.
         travel: of the face; None: not known.
     """
-    sharp = float(spectra.misfit(np.zeros(1), np.zeros(1))[0])
+    longest, sharp = LONGEST * spectra.side, float(spectra.misfit(np.zeros(1), np.zeros(1))[0])
     if sharp < LEAST_GAIN or longest <= SHORTEST or float(spectra.plate.sum()) < FAINTEST * float(spectra.face.sum()):
         return NONE
     left, blur = _best(spectra, longest=longest)
     most = MOST_LEFT if travel is None else LEFT_ALIKE if travel.is_like(blur) else LEFT_UNLIKE
-    return NONE if sharp - left < LEAST_GAIN or left > most * sharp else blur
+    # Believed by and by: one that is seen in a frame and just not in the next would pop.
+    sure = _rise(sharp - left, LEAST_GAIN, 2.0 * LEAST_GAIN) * (1.0 - _rise(left / sharp, most - UNSURE, most))
+    return NONE if sure <= 0.0 else replace(blur, length_pixels=sure * blur.length_pixels)
+
+
+def _rise(value: float, start: float, end: float) -> float:
+    """0 up to `start`, 1 from `end`, a straight line between."""
+    return min(max((value - start) / (end - start), 0.0), 1.0)
 
 
 def _best(spectra: Spectra, *, longest: float) -> tuple[float, MotionBlur]:
@@ -178,7 +183,7 @@ def _best(spectra: Spectra, *, longest: float) -> tuple[float, MotionBlur]:
 
 def blur_along(picture: FloatArray, blur: MotionBlur) -> FloatArray:
     """A picture (height, width[, c]) blurred along a line: a shutter open for the whole length, borders repeated."""
-    if blur.length_pixels < 0.5:
+    if blur.length_pixels < 0.05:
         return picture
     return np.asarray(
         cv2.filter2D(picture, -1, line_kernel(blur), borderType=cv2.BORDER_REPLICATE), dtype=np.float32
@@ -201,9 +206,37 @@ class Spectra:
     """(fine bands,) cycles a pixel."""
     starts: np.ndarray
     """(bands,) index of the first fine band of each."""
+    side: int
+    """Smaller side of what was compared, in pixels."""
 
     def misfit(self, lengths: np.ndarray, angles: np.ndarray) -> np.ndarray:
         """Weighted squares of the difference in log power, (n,), for n blurs of the face (pixels, degrees)."""
+        blurred, loss = self._fitted(lengths, angles)
+        difference = np.log(self.plate + FLOOR) - np.log(np.exp(loss) * blurred + self.grain + FLOOR)
+        total: np.ndarray = (self.weight * difference**2).sum(axis=(1, 2))
+        return total
+
+    def softer(self, blur: MotionBlur) -> float:
+        """Square of the Gaussian sigma, in pixels, by which the plate is softer than the face under a blur.
+
+        What it loses alike in all directions, band by band: a line in the square of frequency, whose slope is
+        `-4 pi^2 sigma^2` (the power of a Gaussian), beside a contrast of its own. Negative where it is the face that
+        is softer.
+        """
+        blurred, loss = self._fitted(np.array([blur.length_pixels]), np.array([blur.angle_degrees]))
+        shown = np.exp(loss[0]) * blurred[0]
+        # A band says as much as stands out of the grain there.
+        slope = shown / (shown + self.grain + FLOOR)
+        weight = (self.weight * slope**2).sum(axis=0)
+        square = np.add.reduceat(self.frequencies**2, self.starts) / np.diff([*self.starts, len(self.frequencies)])
+        weight = weight / max(float(weight.sum()), FLOOR)
+        middle, mean = float((weight * square).sum()), float((weight * loss[0, 0]).sum())
+        spread = max(float((weight * (square - middle) ** 2).sum()), FLOOR)
+        tilt = float((weight * (square - middle) * (loss[0, 0] - mean)).sum()) / spread
+        return -tilt / (4.0 * math.pi**2)
+
+    def _fitted(self, lengths: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n, SECTORS, bands) the face's power under n blurs, and (n, 1, bands) what it still loses, in log."""
         blurred = self._blurred(lengths, angles)
         log_plate = np.log(self.plate + FLOOR)
         signal = np.maximum(self.plate - self.grain, 0.0).sum(axis=0) + 1e-3 * self.grain.sum(axis=0) + FLOOR
@@ -215,9 +248,7 @@ class Spectra:
             step = (self.weight * slope * (log_plate - np.log(whole))).sum(axis=1, keepdims=True)
             sure = np.maximum((self.weight * slope**2).sum(axis=1, keepdims=True), 1e-6)
             loss = np.minimum(loss + np.clip(step / sure, -2.0, 2.0), SHARPER)
-        difference = log_plate - np.log(np.exp(loss) * blurred + self.grain + FLOOR)
-        total: np.ndarray = (self.weight * difference**2).sum(axis=(1, 2))
-        return total
+        return blurred, loss
 
     def _blurred(self, lengths: np.ndarray, angles: np.ndarray) -> np.ndarray:
         """(n, SECTORS, bands) the face's power under n blurs."""
@@ -234,23 +265,68 @@ class Spectra:
         return summed
 
 
-def _compare(plate: FloatArray, face: FloatArray, shown: np.ndarray, side: int) -> Spectra:
-    distance = distance_inside(np.pad(shown, 1))
-    rise = np.clip(distance[1:-1, 1:-1] / (TAPER * side), 0.0, 1.0)
+def compare_detail(plate: FloatArray, face: FloatArray, weight: FloatArray) -> Spectra | None:
+    """Power of two pictures of one place, by direction and fineness.
+
+    Args:
+        plate: (height, width, 3) scene-linear, finite.
+        face: (height, width, 3) the other.
+        weight: (height, width) both are compared where it is at least one half.
+
+    Returns:
+        None where the part is too small to tell.
+    """
+    check_array("plate", plate, shape=(None, None, 3))
+    check_array("face", face, shape=plate.shape)
+    check_array("weight", weight, shape=plate.shape[:2])
+    shown = weight >= 0.5
+    if (at := compared_part(shown)) is None:
+        return None
+    return spectra_of(*(read_detail(rgb[at], shown[at]) for rgb in (plate, face)))
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """Power of one picture's detail."""
+
+    points: np.ndarray
+    """(SECTORS, fine bands) number of frequencies in each."""
+    power: np.ndarray
+    """Their sum."""
+    levels: tuple[float, ...]
+    """Medians over each of `GRAIN_BANDS`."""
+    side: int
+    """Smaller side of what was read, in pixels."""
+
+
+def read_detail(rgb: FloatArray, shown: np.ndarray) -> Detail:
+    """The detail of a picture.
+
+    Args:
+        rgb: (height, width, 3) scene-linear, finite.
+        shown: (height, width) bool, what of it is read.
+    """
+    side = min(shown.shape)
+    rise = np.clip(distance_inside(np.pad(shown, 1))[1:-1, 1:-1] / (TAPER * side), 0.0, 1.0)
     window = np.asarray(rise * rise * (3.0 - 2.0 * rise), dtype=np.float32)
-    of_plate, of_face = (_power(rgb, window, broad=BROAD * side) for rgb in (plate, face))
+    spectrum = _power(rgb, window, broad=BROAD * side)
     y, x = np.fft.fftfreq(shown.shape[0])[:, None], np.fft.rfftfreq(shown.shape[1])[None]
     frequency, angle = np.hypot(x, y), np.arctan2(y, x)
     lowest, count = LOWEST / side, len(band_frequencies(side))
     used = (frequency >= lowest) & (frequency < HIGHEST)
     fine = (np.log(frequency[used] / lowest) / math.log(HIGHEST / lowest) * count).astype(int).clip(0, count - 1)
     sector = np.floor(angle[used] / np.pi * SECTORS + 0.5).astype(int) % SECTORS
-    points, plate_power, face_power = (
+    points, power = (
         np.bincount(sector * count + fine, values, SECTORS * count).reshape(SECTORS, count)
-        for values in (np.ones(fine.size), of_plate[used], of_face[used])
+        for values in (np.ones(fine.size), spectrum[used])
     )
-    levels = tuple(float(np.median(of_plate[(frequency >= a) & (frequency < b)])) for a, b in GRAIN_BANDS)
-    return make_spectra(points, plate_power, face_power, grain_levels=levels, side=side)
+    levels = tuple(float(np.median(spectrum[(frequency >= a) & (frequency < b)])) for a, b in GRAIN_BANDS)
+    return Detail(points=points, power=power, levels=levels, side=side)
+
+
+def spectra_of(plate: Detail, face: Detail) -> Spectra:
+    """Two pictures' detail side by side."""
+    return make_spectra(plate.points, plate.power, face.power, grain_levels=plate.levels, side=plate.side)
 
 
 def band_frequencies(side: int) -> np.ndarray:
@@ -287,6 +363,7 @@ def make_spectra(
         weight=np.where(points > 0.0, 1.0 / (2.0 / np.maximum(points, 1.0) + LIKENESS), 0.0),
         frequencies=frequencies,
         starts=starts,
+        side=side,
     )
 
 

@@ -17,7 +17,7 @@ from vfx_swap.models.torch_kernels.grain import quantile
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["blur_along", "measure_motion_blur"]
+__all__ = ["blur_along", "compare_detail", "measure_motion_blur"]
 
 
 def measure_motion_blur(plate: Tensor, face: Tensor, weight: Tensor, *, travel: Travel | None = None) -> MotionBlur:
@@ -31,18 +31,26 @@ def measure_motion_blur(plate: Tensor, face: Tensor, weight: Tensor, *, travel: 
         weight: (height, width) both are compared where it is at least one half.
         travel: of the face, in these pixels; None: not known.
     """
+    spectra = compare_detail(plate, face, weight)
+    return plain.NONE if spectra is None else plain.find_blur(spectra, travel=travel)
+
+
+def compare_detail(plate: Tensor, face: Tensor, weight: Tensor) -> plain.Spectra | None:
+    """Power of two pictures of one place, by direction and fineness. Twin: `comp.motion.compare_detail`.
+
+    Args:
+        plate: (height, width, 3) scene-linear, finite.
+        face: (height, width, 3) the other.
+        weight: (height, width) both are compared where it is at least one half.
+    """
     shown = (weight >= 0.5).cpu().numpy()
     at = plain.compared_part(shown)
-    if at is None:
-        return plain.NONE
-    side = min(shown[at].shape)
-    spectra = _compare(plate[at], face[at], shown[at], side)
-    return plain.find_blur(spectra, longest=plain.LONGEST * side, travel=travel)
+    return None if at is None else _compare(plate[at], face[at], shown[at], min(shown[at].shape))
 
 
 def blur_along(picture: Tensor, blur: MotionBlur) -> Tensor:
     """A picture (height, width[, c]) blurred along a line, borders repeated. Twin: `comp.motion.blur_along`."""
-    if blur.length_pixels < 0.5:
+    if blur.length_pixels < 0.05:
         return picture
     return convolve(picture, plain.line_kernel(blur), border="replicate")
 
