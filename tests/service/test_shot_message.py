@@ -13,7 +13,18 @@ from pydantic import BaseModel
 from vfx_swap.errors import SettingsError
 from vfx_swap.service import wire
 from vfx_swap.service.shot_message import shot_to_message, shot_values, values_to_message
-from vfx_swap.settings import Cast, Light, Lighting, Matte, Network, Shot, Write, shot_from_values
+from vfx_swap.settings import (
+    Cast,
+    Light,
+    Lighting,
+    LightingKey,
+    LightKey,
+    Matte,
+    Network,
+    Shot,
+    Write,
+    shot_from_values,
+)
 
 
 def shot(**more: Any) -> Shot:
@@ -47,7 +58,15 @@ def test_a_light_from_the_camera_is_not_lost() -> None:
     given = Lighting(light=(Light(azimuth_degrees=0.0, elevation_degrees=0.0, colour=(0.1, 1.0, 0.3)),))
     message = shot_to_message(shot(lighting=given))
     [light] = shot_values(message)["lighting"]["light"]
-    assert light == {"azimuth_degrees": 0.0, "elevation_degrees": 0.0, "intensity": 1.0, "colour": [0.1, 1.0, 0.3]}
+    plain = {"azimuth_degrees": 0.0, "elevation_degrees": 0.0, "intensity": 1.0, "softness": 0.2}
+    assert light == {**plain, "colour": [0.1, 1.0, 0.3]}
+
+
+def test_keys_of_light_go_over_and_back() -> None:
+    keys = (LightKey(frame=0, azimuth_degrees=0.0), LightKey(frame=-8, colour=(1.0, 0.5, 0.0), softness=0.0))
+    light = Light(azimuth_degrees=-40.0, elevation_degrees=5.0, softness=1.0, key=keys)
+    lighting = Lighting(light=(light,), key=(LightingKey(frame=1001, tint=0.0), LightingKey(frame=1002, tint=0.5)))
+    assert back(shot(lighting=lighting)).lighting == lighting
 
 
 def test_an_empty_holdout_is_not_an_absent_one() -> None:

@@ -26,12 +26,20 @@ def tables() -> str:
         if inner is None:
             continue
         parts.append(_table(f"`[[{name}]]`, one or more" if name == "cast" else f"`[{name}]`", inner))
-        for deeper_name, deeper in inner.model_fields.items():
-            if (deepest := table_of(deeper)) is not None:
-                parts.append(_table(f"`[[{name}.{deeper_name}]]`, none or more", deepest))
+        parts += _deeper(name, inner)
     rows = [f"| `{entry.replace('=', '` with `')}` | {sentence} |" for entry, sentence in LATER.items()]
-    later = "\n".join(["## Known and refused for now", "", "| key | why |", "| --- | --- |", *rows])
+    told = ["| key | why |", "| --- | --- |", *rows] if rows else ["Nothing: this version honours every key."]
+    later = "\n".join(["## Known and refused for now", "", *told])
     return "\n\n".join([*parts, later])
+
+
+def _deeper(at: str, model: type[BaseModel]) -> list[str]:
+    """Lists of tables inside a table, and those inside them."""
+    parts = []
+    for name, field in model.model_fields.items():
+        if (inner := table_of(field)) is not None:
+            parts += [_table(f"`[[{at}.{name}]]`, none or more", inner), *_deeper(f"{at}.{name}", inner)]
+    return parts
 
 
 def _table(title: str, model: type[BaseModel]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from vfx_swap.arrays import FloatArray, check_array
+from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.types import Crop, Detection, Embedding, Face, Identity, Landmarks, ModelImage, Warp
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Restorer",
     "SideBySide",
     "Swapper",
+    "UnderLight",
 ]
 
 HAND_POINT_COUNT = 21
@@ -165,6 +167,15 @@ class Swapper(Protocol[Prepared]):
 
     def swap(self, crop: Crop, face: Face, prepared: Prepared, /) -> Crop:
         """The identity's face; alpha is the swapper's own matte, 0 where the plate stays, whatever the colour there."""
+        ...
+
+
+@runtime_checkable
+class UnderLight(Protocol):
+    """A swapper that puts the plate's light on by itself, and may be told what it is."""
+
+    def under(self, lights: Mapping[int, HarmonicLight]) -> Any:
+        """The same swapper, with the light (linear Rec.709) in each frame of a track."""
         ...
 
 

@@ -68,6 +68,8 @@ class Engine:
     """Raises IdentityError for an identity that it cannot put on anybody; None: any will do."""
     fit: Callable[[Any, Track, ShotPlate], tuple[Swapper[Any], str]] | None = None
     """Swapper, track, plate -> the swapper fitted to that track, and what was chosen, for digests; None: as it is."""
+    own_light: bool = False
+    """Whether its answers bring a light of their own, as a network's do."""
     fitting: Fitting | None = None
     """`fit` in steps, for frames that come one by one; None where `fit` is, or where it needs the whole plate."""
 
@@ -168,6 +170,7 @@ def _network(shot: Shot, *, config: ColourConfig, kernels: Kernels, load: LoadMo
         kernels=kernels,
         check=network.check,
         fit=network.fit,
+        own_light=True,
         fitting=network,
     )
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.comp.motion import Travel
+from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import SideBySide
+from vfx_swap.pipeline.relight import Relight
 from vfx_swap.pipeline.swap import CastFace
 
 if TYPE_CHECKING:
@@ -53,6 +55,10 @@ class CastTrack:
     """First frames after cuts: nothing moves across one."""
     fitted: str = ""
     """What the swapper was fitted to of the whole track; every frame depends on it."""
+    relight: Relight | None = None
+    """What lights its answers, where more than a grade is wanted."""
+    lights: Mapping[int, HarmonicLight] = field(default_factory=dict)
+    """Frame -> the plate's light on the face, solved over the track."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,6 +140,8 @@ def _face_key(cast: CastTrack, number: int) -> list[object]:
     for word, matte in sorted(face.front.mattes.items()) if face.front is not None else ():
         sha.update(word.encode())
         sha.update(np.ascontiguousarray(matte).tobytes())
+    if (light := cast.lights.get(number)) is not None:
+        sha.update(light.brightness.tobytes() + light.colour.tobytes() + repr(light.mean).encode())
     pose = face.pose
     numbers = (pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees, face.confidence, cast.strength)
     fitted = (cast.fitted,) if cast.fitted else ()

@@ -108,6 +108,8 @@ def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
             to_rec709=to_rec709,
             kernels=plan.kernels,
             travel=travel_at(one, number),
+            relight=one.relight,
+            light=one.lights.get(number),
         )
         for one in plan.cast
         if number in one.track.faces

@@ -239,7 +239,7 @@ class Session:
             shot=self._shot,
             config=self._config,
             colour_space=self._colour_space,
-            cast=prepare_cast(owners, tracks, self._identities, engine, plate),
+            cast=prepare_cast(owners, tracks, self._identities, engine, plate, lighting=self._shot.lighting),
             base_digest=base_digest(self._shot, engine, self._config, colour_space=self._colour_space),
             header=shot_header(self._identities, engine),
             swap_frame=self._tools.swap_frame,

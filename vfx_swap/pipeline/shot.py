@@ -158,7 +158,7 @@ def render_shot(
         path = log.folder / f"{shot.name}.tracks.json"
         tracks = _tracks(plate, path, models, tools, progress, cancelled)
         owners = cast_shot(shot, tracks, config=config, models=models, progress=progress)
-        cast = prepare_cast(owners, tracks, identities, engine, plate)
+        cast = prepare_cast(owners, tracks, identities, engine, plate, lighting=shot.lighting)
         plan = _plan(shot, plate, output, cast, engine, identities, swap_frame=tools.swap_frame, overwrite=overwrite)
         return run_plan(with_surface(with_regions(plan, device=device)), log, path, told, cancelled)
 

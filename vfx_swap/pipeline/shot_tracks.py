@@ -13,9 +13,11 @@ from vfx_swap.colour.display import to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.errors import CancelledError, TracksError
 from vfx_swap.models.default import FACE_ARCHITECTURES, FaceModels
+from vfx_swap.models.face_light import FaceSurface
 from vfx_swap.models.registry import load_registry
 from vfx_swap.pipeline.analyse import AnalyseSettings, analyse, display_for, read_each
 from vfx_swap.pipeline.casting import CastBy, cast_tracks, embed_performer
+from vfx_swap.pipeline.face_lights import read_lights, smooth_lights
 from vfx_swap.pipeline.front import find_fronts
 from vfx_swap.pipeline.identity import read_photograph
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent
@@ -173,7 +175,14 @@ def analyse_plate(
         return tracks
     progress(ProgressEvent("analyse", "note", message="looking at every face again for what lies in front of it"))
     again = read_each(tracks.frames, read=read)
-    return find_fronts(tracks, again, display=display, hands=models.hands, mesh=mesh)
+    tracks = find_fronts(tracks, again, display=display, hands=models.hands, mesh=mesh)
+    progress(ProgressEvent("analyse", "note", message="reading the light on every face"))
+    # Once more: light is not read off what lies in front, which is known only now.
+    lit = read_lights(
+        tracks.tracks, read_each(tracks.frames, read=read), surface=FaceSurface(mesh), config=plate.config
+    )
+    lights = {track.id: smooth_lights(track, lit[track.id], cuts=tracks.cuts) for track in tracks.tracks}
+    return replace(tracks, lights=lights)
 
 
 def cast_shot(

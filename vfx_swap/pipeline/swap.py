@@ -17,11 +17,14 @@ from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.comp.motion import Travel
 from vfx_swap.geometry.warps import footprint, shown_part
 from vfx_swap.light.grade import light_gain
+from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.pipeline.holdout import front_in_crop, front_in_plate
 from vfx_swap.pipeline.reflected import reflected_light
+from vfx_swap.pipeline.relight import Relight, relit
 from vfx_swap.settings import Lighting, Shot
+from vfx_swap.settings.keys import lighting_at
 from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
 
 __all__ = ["CastFace", "swap_frame"]
@@ -52,6 +55,10 @@ class CastFace:
     """What the swapper's crops are arrays of."""
     travel: Travel | None = None
     """How far the face goes in the plate from the frame before to the frame after; None: not known."""
+    relight: Relight | None = None
+    """What lights its answer; None: a grade is all."""
+    light: HarmonicLight | None = None
+    """The plate's light on it, solved over the track, in linear Rec.709; None: not known."""
 
 
 def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch: bool) -> SwapResult:
@@ -66,7 +73,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         shot: light, grain and matte settings; its name seeds the grain.
         want_patch: also gather the swapped faces alone, premultiplied.
     """
-    window = frame.data_window
+    window, lighting = frame.data_window, lighting_at(shot.lighting, frame.number)
     rgb, union = frame.rgb.copy(), np.zeros(frame.rgb.shape[:2], np.float32)
     mattes: dict[int, FloatArray] = {}
     for one in sorted(cast, key=lambda c: (c.face.height, c.track_id)):
@@ -85,7 +92,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
             before = replace(before, rgb=before.rgb - glare)
         after = one.swapper.swap(before, one.face, one.prepared)
         after = _motion(before, after, kernels, travel=one.travel)
-        after = _light(before, after, kernels, shot.lighting, to_rec709=one.to_rec709)
+        after = _light(before, after, one, lighting)
         if shot.grain.match == "plate":
             after = _grain(before, after, kernels, seed=_seed(shot.name, frame.number, one.track_id))
 
@@ -166,8 +173,20 @@ def _painted(before: Crop, after: Crop) -> Array:
     return (after.alpha > 0.0) | changed[..., 0] | changed[..., 1] | changed[..., 2]
 
 
-def _light(before: Crop, after: Crop, kernels: Kernels, lighting: Lighting, *, to_rec709: np.ndarray | None) -> Crop:
-    """The shot's exposure, temperature and tint on the swapped face."""
+def _light(before: Crop, after: Crop, one: CastFace, lighting: Lighting) -> Crop:
+    """The shot's light on the swapped face: the plate's, lamps and environment, then exposure, temperature and tint."""
+    kernels = one.kernels
+    if one.relight is not None:
+        after = relit(
+            before,
+            after,
+            one.face,
+            kernels=kernels,
+            lighting=lighting,
+            relight=one.relight,
+            light=one.light,
+            to_rec709=one.to_rec709,
+        )
     gain = light_gain(
         exposure_stops=lighting.exposure_stops,
         temperature_mired=lighting.temperature_mired,
@@ -176,7 +195,7 @@ def _light(before: Crop, after: Crop, kernels: Kernels, lighting: Lighting, *, t
     if np.array_equal(gain, np.ones(3)):
         return after
     with np.errstate(invalid="ignore", over="ignore"):
-        graded = kernels.grade(after.rgb, gain=gain, to_rec709=to_rec709)
+        graded = kernels.grade(after.rgb, gain=gain, to_rec709=one.to_rec709)
         return replace(after, rgb=kernels.xp.where(_painted(before, after)[..., None], graded, after.rgb))
 
 

@@ -21,7 +21,9 @@ import numpy as np
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure, InputError, MissingInputError, TracksError
 from vfx_swap.io.atomic import atomic_write
-from vfx_swap.pipeline.tracks_parse import FACES_MARK, parse_text, read_header, read_tracks
+from vfx_swap.light.harmonics import HarmonicLight
+from vfx_swap.pipeline.face_lights import Lights, light_row
+from vfx_swap.pipeline.tracks_parse import FACES_MARK, parse_text, read_header, read_track_lights, read_tracks
 from vfx_swap.types import Embedding, Face, Front, Pose, Track
 
 __all__ = [
@@ -61,6 +63,8 @@ class Tracks:
     """Frames that could not be looked at, and why."""
     edited: bool = False
     """True when a person changed the file after it was written."""
+    lights: Lights = field(default_factory=dict)
+    """Track -> frame -> the plate's light on the face, smoothed over the track, in linear Rec.709."""
 
     def __post_init__(self) -> None:
         ids = [track.id for track in self.tracks]
@@ -131,6 +135,7 @@ def load_tracks(path: str | Path) -> Tracks:
         cuts=header.cuts,
         failures=header.failures,
         edited=header.edited or header.content_sha256 != _content_sha256(text),
+        lights=read_track_lights(document, where=path),
     )
 
 
@@ -177,7 +182,7 @@ def _dump(value: Any) -> str:
 
 def _lines(tracks: Tracks) -> Iterator[str]:
     """The file's text: header, then one line a face, closed by a digest that tells edits apart."""
-    body = FACES_MARK + ",".join(_track_text(track) for track in tracks.tracks) + "\n ]\n}\n"
+    body = FACES_MARK + ",".join(_track_text(track, tracks.lights) for track in tracks.tracks) + "\n ]\n}\n"
     header = {
         "schema": TRACKS_SCHEMA,
         "plate": tracks.plate,
@@ -196,16 +201,18 @@ def _lines(tracks: Tracks) -> Iterator[str]:
     yield body
 
 
-def _track_text(track: Track) -> str:
+def _track_text(track: Track, lights: Lights) -> str:
     embedding = {
         "recogniser": track.embedding.recogniser,
         "vector": _numbers(track.embedding.vector, EMBEDDING_DECIMALS),
     }
-    faces = ",".join(f"\n   {_dump(_face_value(face))}" for _, face in sorted(track.faces.items()))
+    lit = lights.get(track.id, {})
+    rows = (_face_value(face, lit.get(number)) for number, face in sorted(track.faces.items()))
+    faces = ",".join(f"\n   {_dump(row)}" for row in rows)
     return f'\n  {{"id": {track.id},\n   "embedding": {_dump(embedding)},\n   "faces": [{faces}\n   ]}}'
 
 
-def _face_value(face: Face) -> dict[str, Any]:
+def _face_value(face: Face, light: HarmonicLight | None) -> dict[str, Any]:
     """What stands on a face's line, the short and telling keys first."""
     pose, front = face.pose, face.front
     return {
@@ -214,6 +221,7 @@ def _face_value(face: Face) -> dict[str, Any]:
         "bridged": face.bridged,
         "identity_distance": None if face.identity_distance is None else round(face.identity_distance, DECIMALS),
         "move": [0, 0],
+        **({} if light is None else {"light": light_row(light)}),
         "pose": {
             "yaw_degrees": round(pose.yaw_degrees, DECIMALS),
             "pitch_degrees": round(pose.pitch_degrees, DECIMALS),

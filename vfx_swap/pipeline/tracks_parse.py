@@ -16,15 +16,17 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure, TracksError
+from vfx_swap.light.harmonics import HarmonicLight
+from vfx_swap.pipeline.face_lights import light_from_row
 from vfx_swap.types import EXPRESSION_COUNT, LANDMARK_COUNT, Embedding, Face, Front, Pose, Track
 
-__all__ = ["FACES_MARK", "Header", "parse_text", "read_header", "read_tracks"]
+__all__ = ["FACES_MARK", "Header", "parse_text", "read_header", "read_track_lights", "read_tracks"]
 
 FACES_MARK = ' "tracks": ['
 """Start of the part that holds the faces; what follows it is under the content digest."""
 
 _FACE_KEYS = frozenset(
-    {"frame", "confidence", "bridged", "identity_distance", "move", "pose", "expression", "points", "front"}
+    {"frame", "confidence", "bridged", "identity_distance", "move", "light", "pose", "expression", "points", "front"}
 )
 _FRONT_KEYS = frozenset({"left", "top", "step", "hand", "glasses", "glare"})
 _TRACK_KEYS = frozenset({"id", "embedding", "faces"})
@@ -169,6 +171,21 @@ def read_tracks(document: Mapping[str, Any], *, text: str, where: Path) -> tuple
         embedding = joined[track_id].embedding if track_id in joined else _embedding(entry, place)
         joined[track_id] = Track(id=track_id, faces=dict(sorted(faces.items())), embedding=embedding)
     return tuple(joined.values())
+
+
+def read_track_lights(document: Mapping[str, Any], *, where: Path) -> dict[int, dict[int, HarmonicLight]]:
+    """Track -> frame -> light, of the faces that have one; of a document that `read_tracks` has read.
+
+    Raises:
+        TracksError: what stands there is no light.
+    """
+    found: dict[int, dict[int, HarmonicLight]] = {}
+    for entry in document["tracks"]:
+        for row in entry["faces"]:
+            if row.get("light") is not None:
+                at = f"{where}: track {entry['id']}, frame {row['frame']}"
+                found.setdefault(entry["id"], {})[row["frame"]] = light_from_row(row["light"], where=at)
+    return found
 
 
 def _face(row: Any, place: _Place) -> Face:

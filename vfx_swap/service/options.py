@@ -21,10 +21,12 @@ WIRED = frozenset(
     {"schema", "name", "plate", "output", "frames", "cast[].identity", "cast[].performer", "cast[].track"}
 )
 """What a host's own wiring gives and no knob does."""
-PATHS = frozenset({"lighting.environment"})
+PATHS = frozenset({"lighting.environment", "matte.holdout_matte", "matte.garbage_matte"})
 UNITS = ("stops", "mired", "degrees", "pixels")
 """Suffixes of keys that are units (docs/glossary.md)."""
 NETWORKS = "network."
+CASTINGS = ("cast",)
+"""Lists of tables of which a host's panel shows one."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def _table(model: type[BaseModel], at: str) -> Iterator[Option]:
     for name, field in model.model_fields.items():
         key = f"{at}{field.alias or name}"
         inner, many = _inner(field.annotation)
+        if many and name not in CASTINGS:
+            continue  # a list of tables is no knob: hosts that have lights and curves of their own fill it
         if inner is not None:
             yield from _table(inner, f"{key}[]." if many else f"{key}.")
         else:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from vfx_swap.settings.digest import file_sha256, settings_digest
+from vfx_swap.settings.keys import lighting_at
 from vfx_swap.settings.later import LATER
 from vfx_swap.settings.load import Draft, draft_shot, load_shot, shot_from_values
-from vfx_swap.settings.shot import SHOT_SCHEMA, Cast, Grain, Light, Lighting, Matte, Network, Qc, Shot, Write
+from vfx_swap.settings.shot import (
+    SHOT_SCHEMA,
+    Cast,
+    Grain,
+    Light,
+    Lighting,
+    LightingKey,
+    LightKey,
+    Matte,
+    Network,
+    Qc,
+    Shot,
+    Write,
+)
 
 __all__ = [
     "LATER",
@@ -14,7 +28,9 @@ __all__ = [
     "Draft",
     "Grain",
     "Light",
+    "LightKey",
     "Lighting",
+    "LightingKey",
     "Matte",
     "Network",
     "Qc",
@@ -22,6 +38,7 @@ __all__ = [
     "Write",
     "draft_shot",
     "file_sha256",
+    "lighting_at",
     "load_shot",
     "settings_digest",
     "shot_from_values",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from vfx_swap.errors import Problem
+from vfx_swap.settings.keys import check_keys
 from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.messages import shorten
 
@@ -77,6 +78,7 @@ def _check_files(values: Values) -> Iterator[Problem]:
     lighting = values.get("lighting")
     if isinstance(lighting, Mapping):
         yield from _check_file("lighting.environment", lighting.get("environment"), mend="Check the path")
+        yield from check_keys(lighting)
 
 
 def _check_file(key: str, path: object, *, mend: str) -> Iterator[Problem]:

@@ -9,12 +9,7 @@ from collections.abc import Iterator, Mapping
 
 __all__ = ["LATER", "refused_later"]
 
-LATER: Mapping[str, str] = {
-    "lighting.environment": "relighting by an HDRI is not in this version yet",
-    "lighting.environment_rotation_degrees": "relighting by an HDRI is not in this version yet",
-    "lighting.light": "added lights are not in this version yet",
-    "write.layers=stmap": "STMap layers are not in this version yet",
-}
+LATER: Mapping[str, str] = {}
 """`table.key` (refused when it holds anything but its neutral value) or `table.key=word` (refused when the
 list holds that word) -> the sentence shown."""
 

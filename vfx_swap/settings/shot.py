@@ -19,7 +19,9 @@ __all__ = [
     "Holdout",
     "Layer",
     "Light",
+    "LightKey",
     "Lighting",
+    "LightingKey",
     "Matte",
     "Network",
     "Position",
@@ -39,9 +41,7 @@ NAME_PATTERN = r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
 
 Position: TypeAlias = Literal["largest", "left", "right", "all"]
 Holdout: TypeAlias = Literal["hair", "glasses", "hand"]
-Layer: TypeAlias = Literal[
-    "matte", "patch", "stmap", "regions", "cryptomatte", "uv", "normals", "depth", "confidence"
-]
+Layer: TypeAlias = Literal["matte", "patch", "stmap", "regions", "cryptomatte", "uv", "normals", "depth", "confidence"]
 QcLimit: TypeAlias = Literal[
     "distance_to_identity",
     "landmark_error_percent",
@@ -96,17 +96,55 @@ class Cast(Table):
     """How much of the performer's make-up and face paint is kept: 0 none, 1 all, lipstick included."""
 
 
+class LightKey(Table):
+    """A light at one frame. What several keys give is drawn straight from one to the next and held beyond the ends."""
+
+    frame: int = Field(ge=-10_000_000, le=10_000_000)
+    """The frame, by the plate's numbers."""
+    azimuth_degrees: float | None = Field(default=None, ge=-720.0, le=720.0)
+    """As of the light; a lamp that goes from 170 to 190 passes behind the head."""
+    elevation_degrees: float | None = Field(default=None, ge=-90.0, le=90.0)
+    """As of the light."""
+    intensity: float | None = Field(default=None, ge=0.0, le=1000.0)
+    """As of the light."""
+    colour: Annotated[tuple[ColourValue, ColourValue, ColourValue], Field(strict=False)] | None = None
+    """As of the light."""
+    softness: float | None = Field(default=None, ge=0.0, le=1.0)
+    """As of the light."""
+
+
 class Light(Table):
-    """A directional light, in the camera's frame."""
+    """A directional light that is added to the face's own, in the camera's frame."""
 
     azimuth_degrees: float = Field(ge=-360.0, le=360.0)
     """Degrees from the camera's axis, positive toward the picture's right; 0 is light from the camera."""
     elevation_degrees: float = Field(ge=-90.0, le=90.0)
     """Degrees above the camera's horizon."""
     intensity: float = Field(default=1.0, ge=0.0, le=1000.0)
-    """Irradiance on a surface that faces the light, as a multiple of the plate's mean face luminance."""
+    """Light on skin that faces it, as a multiple of the plate's mean light on the face: 1 lights it as much again."""
     colour: Annotated[tuple[ColourValue, ColourValue, ColourValue], Field(strict=False)] = (1.0, 1.0, 1.0)
-    """Scene-linear red, green, blue in the plate's primaries, each 0 to 1000."""
+    """Scene-linear red, green, blue in the plate's primaries, each 0 to 1000; 1, 1, 1 is the colour of the plate's own
+    light on the face."""
+    softness: float = Field(default=0.2, ge=0.0, le=1.0)
+    """Sine of the angle from the light's middle to its edge: 0 hard, as the sun; 0.2 a softbox; 1 as soft as half the
+    sky."""
+    key: Annotated[tuple[LightKey, ...], Field(strict=False, max_length=4096)] = ()
+    """The light over the shot."""
+
+
+class LightingKey(Table):
+    """Settings of `[lighting]` at one frame; between keys as those of a light."""
+
+    frame: int = Field(ge=-10_000_000, le=10_000_000)
+    """The frame, by the plate's numbers."""
+    exposure_stops: float | None = Field(default=None, ge=-20.0, le=20.0)
+    """As in `[lighting]`."""
+    temperature_mired: float | None = Field(default=None, ge=-500.0, le=500.0)
+    """As in `[lighting]`."""
+    tint: float | None = Field(default=None, ge=-1.0, le=1.0)
+    """As in `[lighting]`."""
+    environment_rotation_degrees: float | None = Field(default=None, ge=-3600.0, le=3600.0)
+    """As in `[lighting]`."""
 
 
 class Lighting(Table):
@@ -121,11 +159,14 @@ class Lighting(Table):
     tint: float = Field(default=0.0, ge=-1.0, le=1.0)
     """Green to magenta, in stops of green; positive is more magenta."""
     environment: Text | None = None
-    """Latlong HDRI of the set."""
+    """Latlong HDRI that lights the face in place of the plate's light; its middle is where the camera looks, its mean
+    over the sphere counts as the plate's mean light on the face."""
     environment_rotation_degrees: float = Field(default=0.0, ge=-360.0, le=360.0)
     """Degrees the environment is turned about the vertical; positive moves it to the picture's right."""
     light: Annotated[tuple[Light, ...], Field(strict=False, max_length=64)] = ()
     """Directional lights, one `[[lighting.light]]` each."""
+    key: Annotated[tuple[LightingKey, ...], Field(strict=False, max_length=4096)] = ()
+    """The settings above over the shot, one `[[lighting.key]]` a frame."""
 
 
 class Grain(Table):

@@ -169,7 +169,7 @@ class Cast(_message.Message):
     def __init__(self, performer: _Optional[str] = ..., track: _Optional[int] = ..., position: _Optional[_Union[Position, str]] = ..., identity: _Optional[str] = ..., strength: _Optional[float] = ..., reshape: _Optional[float] = ..., makeup: _Optional[float] = ...) -> None: ...
 
 class Lighting(_message.Message):
-    __slots__ = ("match", "exposure_stops", "temperature_mired", "tint", "environment", "environment_rotation_degrees", "light")
+    __slots__ = ("match", "exposure_stops", "temperature_mired", "tint", "environment", "environment_rotation_degrees", "light", "key")
     MATCH_FIELD_NUMBER: _ClassVar[int]
     EXPOSURE_STOPS_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_MIRED_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +177,7 @@ class Lighting(_message.Message):
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_ROTATION_DEGREES_FIELD_NUMBER: _ClassVar[int]
     LIGHT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
     match: Match
     exposure_stops: float
     temperature_mired: float
@@ -184,19 +185,54 @@ class Lighting(_message.Message):
     environment: str
     environment_rotation_degrees: float
     light: _containers.RepeatedCompositeFieldContainer[Light]
-    def __init__(self, match: _Optional[_Union[Match, str]] = ..., exposure_stops: _Optional[float] = ..., temperature_mired: _Optional[float] = ..., tint: _Optional[float] = ..., environment: _Optional[str] = ..., environment_rotation_degrees: _Optional[float] = ..., light: _Optional[_Iterable[_Union[Light, _Mapping]]] = ...) -> None: ...
+    key: _containers.RepeatedCompositeFieldContainer[LightingKey]
+    def __init__(self, match: _Optional[_Union[Match, str]] = ..., exposure_stops: _Optional[float] = ..., temperature_mired: _Optional[float] = ..., tint: _Optional[float] = ..., environment: _Optional[str] = ..., environment_rotation_degrees: _Optional[float] = ..., light: _Optional[_Iterable[_Union[Light, _Mapping]]] = ..., key: _Optional[_Iterable[_Union[LightingKey, _Mapping]]] = ...) -> None: ...
+
+class LightingKey(_message.Message):
+    __slots__ = ("frame", "exposure_stops", "temperature_mired", "tint", "environment_rotation_degrees")
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    EXPOSURE_STOPS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_MIRED_FIELD_NUMBER: _ClassVar[int]
+    TINT_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_ROTATION_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    frame: int
+    exposure_stops: float
+    temperature_mired: float
+    tint: float
+    environment_rotation_degrees: float
+    def __init__(self, frame: _Optional[int] = ..., exposure_stops: _Optional[float] = ..., temperature_mired: _Optional[float] = ..., tint: _Optional[float] = ..., environment_rotation_degrees: _Optional[float] = ...) -> None: ...
 
 class Light(_message.Message):
-    __slots__ = ("azimuth_degrees", "elevation_degrees", "intensity", "colour")
+    __slots__ = ("azimuth_degrees", "elevation_degrees", "intensity", "colour", "softness", "key")
     AZIMUTH_DEGREES_FIELD_NUMBER: _ClassVar[int]
     ELEVATION_DEGREES_FIELD_NUMBER: _ClassVar[int]
     INTENSITY_FIELD_NUMBER: _ClassVar[int]
     COLOUR_FIELD_NUMBER: _ClassVar[int]
+    SOFTNESS_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
     azimuth_degrees: float
     elevation_degrees: float
     intensity: float
     colour: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, azimuth_degrees: _Optional[float] = ..., elevation_degrees: _Optional[float] = ..., intensity: _Optional[float] = ..., colour: _Optional[_Iterable[float]] = ...) -> None: ...
+    softness: float
+    key: _containers.RepeatedCompositeFieldContainer[LightKey]
+    def __init__(self, azimuth_degrees: _Optional[float] = ..., elevation_degrees: _Optional[float] = ..., intensity: _Optional[float] = ..., colour: _Optional[_Iterable[float]] = ..., softness: _Optional[float] = ..., key: _Optional[_Iterable[_Union[LightKey, _Mapping]]] = ...) -> None: ...
+
+class LightKey(_message.Message):
+    __slots__ = ("frame", "azimuth_degrees", "elevation_degrees", "intensity", "colour", "softness")
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    AZIMUTH_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    ELEVATION_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    INTENSITY_FIELD_NUMBER: _ClassVar[int]
+    COLOUR_FIELD_NUMBER: _ClassVar[int]
+    SOFTNESS_FIELD_NUMBER: _ClassVar[int]
+    frame: int
+    azimuth_degrees: float
+    elevation_degrees: float
+    intensity: float
+    colour: _containers.RepeatedScalarFieldContainer[float]
+    softness: float
+    def __init__(self, frame: _Optional[int] = ..., azimuth_degrees: _Optional[float] = ..., elevation_degrees: _Optional[float] = ..., intensity: _Optional[float] = ..., colour: _Optional[_Iterable[float]] = ..., softness: _Optional[float] = ...) -> None: ...
 
 class Grain(_message.Message):
     __slots__ = ("match",)

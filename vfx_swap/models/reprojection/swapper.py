@@ -9,8 +9,10 @@ Everything is scene-linear and at the plate's own resolution; no network paints 
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.geometry.pyramid import Pyramid, make_pyramid, texels_per_pixel
+from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.facemesh.expressions import expression_shapes
 from vfx_swap.models.kernels import NUMPY, Kernels
@@ -132,6 +135,17 @@ class ReprojectionSwapper:
         self._config = config
         self._mesh = mesh
         self._atlas: Atlas = atlas_for(mesh, size=LIGHT_SIZE)
+        self.lights: Mapping[int, HarmonicLight] = {}
+
+    def under(self, lights: Mapping[int, HarmonicLight]) -> Self:
+        """The same swapper, for a track whose light is known.
+
+        Args:
+            lights: frame -> the plate's light, in linear Rec.709; frames that are absent are read by themselves.
+        """
+        lit = copy.copy(self)
+        lit.lights = lights
+        return lit
 
     def prepare(
         self, identity: Identity, *, colour_space: str, performer: FloatArray | None = None
@@ -180,7 +194,7 @@ class ReprojectionSwapper:
         atlas, height = self._atlas, max(face.height, 1.0)
         positions = atlas.mesh.positions(own)
         ahead = _faces_camera(face, RIMS_SEEN)
-        seen = self._look(clean, positions, prepared, height, crop.front, ahead)
+        seen = self._look(clean, positions, prepared, height, crop.front, ahead, self.lights.get(face.frame))
         alpha_uv = self._alpha(seen, prepared)
 
         # The identity's face, by the performer's landmarks with the identity's proportions.
@@ -248,6 +262,7 @@ class ReprojectionSwapper:
         height: float,
         front: Array | None,
         ahead: float,
+        solved: HarmonicLight | None,
     ) -> _Seen:
         """Light, skin and what lies in front, in UV."""
         atlas = self._atlas
@@ -271,7 +286,8 @@ class ReprojectionSwapper:
             flat = np.broadcast_to(prepared.skin_colour, (atlas.size, atlas.size, 3))
             light = np.ascontiguousarray(flat, dtype=np.float32)
         else:
-            light = self._light(shown, fit, facing, grow(rims, 0.01 * atlas.size), prepared)
+            lit = fit if solved is None else replace(fit, light=solved, shade=solved.shade(normals))
+            light = self._light(shown, lit, facing, grow(rims, 0.01 * atlas.size), prepared)
         makeup = None
         if self.options.makeup > 0.0:
             relative = atlas.picture(shown / np.maximum(fit.shade @ prepared.from_rec709.T, 1e-6))
