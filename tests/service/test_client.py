@@ -257,7 +257,7 @@ def test_options_models_and_info(way: str, tmp_path: Path) -> None:
         stops = knobs["lighting.exposure_stops"]
         assert (stops.kind, stops.minimum, stops.maximum, stops.unit, stops.default) == ("number", -20, 20, "stops", 0)
         assert knobs["engine"].choices == options.engines
-        assert "stmap" not in knobs["write.layers"].choices
+        assert "stmap" in knobs["write.layers"].choices
         assert "plate" not in knobs
         models = {one.id: one for one in await client.models()}
         assert not models["simswap-224"].paid_work_allowed

@@ -19,6 +19,8 @@ _OPTIONS: Mapping[str, str] = {
     "missing": "--missing",
     "engine": "--engine",
     "colour_space": "--colour-space",
+    "matte.garbage_matte": "--garbage-matte",
+    "matte.holdout_matte": "--holdout-matte",
     "write.layers": "--layer",
     "network.pixel_boost": "--pixel-boost",
     "network.parser": "--parser",

@@ -54,9 +54,11 @@ def swap(
     ] = None,
     colour_space: Annotated[str | None, typer.Option(metavar="NAME", help="The plate's OCIO colour space.")] = None,
     missing: Annotated[MissingFrames, typer.Option(help="What a missing frame becomes.")] = "error",
+    holdout_matte: Annotated[str | None, typer.Option(metavar="M", help="Your matte of what stays in front.")] = None,
+    garbage_matte: Annotated[str | None, typer.Option(metavar="M", help="Your matte of where nothing is put.")] = None,
     layer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Extra EXR layer: matte, patch, regions or cryptomatte; repeatable."),
+        typer.Option(metavar="NAME", help="Extra EXR layer, such as matte, patch or stmap; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
     device: DeviceOption = "cpu",
@@ -73,8 +75,9 @@ def swap(
             "parser": parser, "frames": frames, "missing": missing,
         }  # fmt: skip
         finer = given(
-            strength=strength, reshape=reshape, colour_space=colour_space, layer=layer, pixel_boost=pixel_boost
-        )
+            strength=strength, reshape=reshape, colour_space=colour_space, layer=layer, pixel_boost=pixel_boost,
+            holdout_matte=holdout_matte, garbage_matte=garbage_matte,
+        )  # fmt: skip
         if compat is not None:
             _refuse_in_compat(finer)
             run_compat(console, device=device, **typed)
@@ -101,6 +104,7 @@ def _render(
         "engine": typed["engine"] or DEFAULT_ENGINE,
         "cast": [{**one, **how} for one in typed["who"]],
         "write": {"layers": list(finer.get("layer", []))},
+        "matte": {key: finer[key] for key in ("holdout_matte", "garbage_matte") if key in finer},
         "network": given(pixel_boost=finer.get("pixel_boost"), parser=typed["parser"]),
         **given(colour_space=finer.get("colour_space")),
     }

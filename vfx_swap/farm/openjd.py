@@ -137,13 +137,18 @@ def asset_references(job: Submission) -> dict[str, Any]:
     files += [cast.performer for cast in shot.cast if cast.performer is not None]
     files += [] if shot.lighting.environment is None else [shot.lighting.environment]
     folders = []
+    for text in (shot.matte.holdout_matte, shot.matte.garbage_matte):
+        if text is not None:
+            drawn = FramePattern.parse(text)
+            folders += [str(drawn.folder)] if drawn.kind == "sequence" else []
+            files += [] if drawn.kind == "sequence" else [text]
     if plate.kind == "sequence":
         folders.append(str(plate.folder))
     else:
         files.append(shot.plate)
     return {
         "assetReferences": {
-            "inputs": {"filenames": sorted(set(files)), "directories": folders},
+            "inputs": {"filenames": sorted(set(files)), "directories": sorted(set(folders))},
             "outputs": {"directories": [str(output.folder)]},
             "referencedPaths": [],
         }

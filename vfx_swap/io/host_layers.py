@@ -2,7 +2,8 @@
 
 A result carries `matte.<track>.A`, `patch.RGBA` and `regions.<name>` beside plain RGB. Blender takes the plain channels
 for a layer without a name, which nobody can choose, and the nineteen of `regions` for one pass, of which it keeps
-nothing. Here the same samples stand as `<layer>.<pass>.<channel>`, on the whole display window.
+nothing. Here the same samples stand as `<layer>.<pass>.<channel>`, on the whole display window. Maps get a third
+channel, 1 where they say something: Blender's Map UV takes it for alpha.
 """
 
 from __future__ import annotations
@@ -25,7 +26,19 @@ __all__ = ["HOST_LAYER", "host_passes", "write_host_layers"]
 
 HOST_LAYER = "vfx_swap"
 """The layer's name."""
+OURS = ("stmap", "face_")
+"""What layers of our own that stand in other parts begin with."""
 _MATTE = re.compile(r"matte\.(\d+)\.A")
+_MAP = re.compile(r"(stmap|stmap_inverse|face_uv)\.(?:(\d+)\.)?R")
+_NAMES = {"stmap": "STMap", "stmap_inverse": "STMap inverse", "face_uv": "UV"}
+_SURFACE = {
+    "Normal": tuple(f"face_normals.{one}" for one in "XYZ"),
+    "Depth": ("face_depth.Z",),
+    "Confidence": ("face_confidence.A",),
+}
+"""Passes of the face's surface."""
+_LAID = {1: "V", 2: "XY", 3: "XYZ", 4: "RGBA"}
+"""Channels of a pass, by how many there are."""
 
 
 def host_passes(channels: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -35,8 +48,8 @@ def host_passes(channels: Sequence[str]) -> dict[str, tuple[str, ...]]:
         channels: full names, as `Picture` has them.
 
     Returns:
-        Name of a pass -> channels of the result: one (`Matte 1`, `skin`) or four (`Patch`). `Matte`, the greatest of
-        all performers', is not among them.
+        Name of a pass -> channels of the result: one (`Matte 1`, `skin`), two (`STMap`, `STMap inverse 3`, `UV`), three
+        (`Normal`) or four (`Patch`). `Matte`, the greatest of all performers', is not among them.
     """
     passes: dict[str, tuple[str, ...]] = {}
     for name in sorted(channels):
@@ -44,6 +57,9 @@ def host_passes(channels: Sequence[str]) -> dict[str, tuple[str, ...]]:
             passes[f"Matte {found[1]}"] = (name,)
         elif name.startswith("regions."):
             passes[name.removeprefix("regions.")] = (name,)
+        elif found := _MAP.fullmatch(name):
+            passes[" ".join(filter(None, (_NAMES[found[1]], found[2])))] = (name, f"{name[:-1]}G")
+    passes |= {name: needed for name, needed in _SURFACE.items() if set(needed) <= set(channels)}
     patch = tuple(f"patch.{one}" for one in "RGBA")
     if set(patch) <= set(channels):
         passes["Patch"] = patch
@@ -78,17 +94,20 @@ def write_host_layers(source: str | os.PathLike[str], target: str | os.PathLike[
 def _planes(picture: Picture) -> dict[str, np.ndarray]:
     """Pass and channel -> (height, width) of the data window, of the result's own type."""
     part = picture.rgb_part
+    of = {name: one for one in picture.parts for name in one.channels if one is part or name.startswith(OURS)}
     planes = {f"Image.{to}": part.channel(name) for to, name in zip("RGB", picture.layout.rgb, strict=True)}
     like = planes["Image.R"]
     alpha = picture.layout.alpha
     planes["Image.A"] = np.ones_like(like) if alpha is None else part.channel(alpha)
-    passes = host_passes(part.channels)
+    passes = host_passes(tuple(of))
     mattes = [part.channel(names[0]) for name, names in passes.items() if name.startswith("Matte ")]
     if mattes:
         planes["Matte.V"] = np.maximum.reduce(mattes)
     for name, names in passes.items():
-        for to, channel in zip("V" if len(names) == 1 else "RGBA", names, strict=True):
-            planes[f"{name}.{to}"] = part.channel(channel)
+        for to, channel in zip(_LAID[len(names)], names, strict=True):
+            planes[f"{name}.{to}"] = of[channel].channel(channel)
+        if len(names) == 2:
+            planes[f"{name}.Z"] = ((planes[f"{name}.X"] != 0) | (planes[f"{name}.Y"] != 0)).astype(np.float32)
     return planes
 
 

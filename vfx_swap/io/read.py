@@ -19,7 +19,7 @@ from vfx_swap.io.layout import find_rgb
 from vfx_swap.io.picture import Block, Part, Picture, Spec
 from vfx_swap.types import ColourHints
 
-__all__ = ["READ_FORMATS", "read_picture", "verify_picture"]
+__all__ = ["READ_FORMATS", "read_parts", "read_picture", "verify_picture"]
 
 READ_FORMATS = frozenset(
     {"openexr", "dpx", "cineon", "tiff", "png", "jpeg", "targa", "webp", "bmp", "hdr", "jpegxl", "jpeg2000"}
@@ -42,6 +42,21 @@ def read_picture(path: str | os.PathLike[str], *, layer: str | None = None) -> P
         UnsupportedImageError: deep data, volumes, mip or rip levels, subsampled channels, no RGB.
     """
     file = Path(path)
+    format_name, parts = _decoded(file)
+    return _assemble(file, format_name, parts, layer)
+
+
+def read_parts(path: str | os.PathLike[str]) -> tuple[Part, ...]:
+    """All parts of a still, whether or not there is colour in it.
+
+    Raises:
+        As `read_picture`, but for a want of RGB.
+    """
+    return _decoded(Path(path))[1]
+
+
+def _decoded(file: Path) -> tuple[str, tuple[Part, ...]]:
+    """Format and parts."""
     _check_file(file)
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
@@ -54,10 +69,9 @@ def read_picture(path: str | os.PathLike[str], *, layer: str | None = None) -> P
             raise UnsupportedImageError(
                 f"pictures of type {format_name!r} are not read", where=file, mend="Give EXR, DPX, TIFF, PNG or JPEG"
             )
-        parts = _read_parts(source, file)
+        return format_name, _read_parts(source, file)
     finally:
         source.close()
-    return _assemble(file, format_name, parts, layer)
 
 
 def _check_file(file: Path) -> None:

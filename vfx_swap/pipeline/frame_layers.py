@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.mesh import FineMesh, subdivide
 from vfx_swap.geometry.raster import rasterise
+from vfx_swap.pipeline.drawn import with_drawn
 from vfx_swap.pipeline.holdout import front_in_plate
+from vfx_swap.pipeline.regions import with_regions
 from vfx_swap.types import Face, Frame, Window
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ __all__ = [
     "surface_channels",
     "surface_layers",
     "surface_windows",
-    "with_surface",
+    "with_layers",
 ]
 
 SURFACE_LAYERS = ("stmap", "uv", "normals", "depth", "confidence")
@@ -113,15 +115,18 @@ def _inward(fine: FineMesh, sides: NDArray[np.int64], edge: NDArray[np.int64]) -
     return np.array(found, dtype=np.int64)
 
 
-def with_surface(plan: Plan) -> Plan:
-    """The plan of a shot that asks for such layers, with the mesh they are made from; any other as it is.
+def with_layers(plan: Plan, *, device: str) -> Plan:
+    """The plan of a shot with all that its layers are made from, and the user's own mattes.
 
     Args:
         plan: of a shot.
+        device: as in `open_parsing`.
 
     Raises:
-        CannotRunError: the canonical mesh is missing.
+        CannotRunError: a model file or the device is missing, or the canonical mesh.
+        InputError, UsageError: mattes are not there, or none.
     """
+    plan = with_drawn(with_regions(plan, device=device))
     if not set(SURFACE_LAYERS) & set(plan.shot.write.layers):
         return plan
     from vfx_swap.pipeline.engines import face_mesh
@@ -191,6 +196,7 @@ def surface_layers(
     tracks: Sequence[int],
     wanted: Collection[str],
     holdout: Iterable[str] = (),
+    hidden: FloatArray | None = None,
 ) -> dict[str, FloatArray]:
     """Layers of a frame; the same channels in every frame, 0 where a face is absent.
 
@@ -202,6 +208,7 @@ def surface_layers(
             its own: `stmap.<track>`, `stmap_inverse.<track>`.
         wanted: of `SURFACE_LAYERS`.
         holdout: words of `matte.holdout`; what they name takes confidence away.
+        hidden: (height, width) 1 where something else is in front; it does so too.
 
     Returns:
         Full channel name -> (height, width) of the frame's data window.
@@ -224,6 +231,8 @@ def surface_layers(
         uv[at], normals[at], depth[at] = one.uv[at], one.normals[at], one.depth[at]
         if "confidence" in wanted:
             trust[at] = _trust(faces[track], one, frame, holdout)[at]
+    if hidden is not None:
+        trust *= 1.0 - hidden
     if "uv" in wanted:
         layers |= {f"face_uv.{name}": uv[..., axis] for axis, name in enumerate("RG")}
     if "normals" in wanted:

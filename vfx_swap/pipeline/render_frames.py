@@ -22,6 +22,7 @@ from vfx_swap.pipeline.render_steps import (
     ReadFrame,
     SwappedFrame,
     read_frame,
+    read_input,
     swap_read,
     timestamp,
     write_swapped,
@@ -124,7 +125,7 @@ def is_current_movie(plan: RenderPlan, rows: Mapping[int, FrameRow], *, cancelle
             row = rows[number]
             if row.output_digest != digest or row.settings_digest != frame_digest(plan, number):
                 return False
-        return all(not cancelled() and plan.plate.read(n).digest() == rows[n].input_digest for n in plan.frames)
+        return all(not cancelled() and read_input(plan, n)[2] == rows[n].input_digest for n in plan.frames)
     except InputError:
         return False
 

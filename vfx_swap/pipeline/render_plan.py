@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vfx_swap.colour.ocio import ColourConfig
     from vfx_swap.io.outputs import Output
     from vfx_swap.io.plates import Plate
+    from vfx_swap.pipeline.drawn import DrawnMattes
     from vfx_swap.pipeline.frame_layers import Surface
     from vfx_swap.pipeline.regions import Parsing
     from vfx_swap.settings import Shot
@@ -81,6 +82,8 @@ class SwapPlan:
     """Where regions are written: what finds them."""
     surface: Surface | None = None
     """Where layers of the face's surface are written: what they are made from."""
+    drawn: DrawnMattes | None = None
+    """The user's own mattes, where there are any."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -18,6 +18,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709
 from vfx_swap.errors import InputError, TracksError
 from vfx_swap.geometry.warps import sampled
+from vfx_swap.pipeline.drawn import Drawn, input_digest, over, read_drawn
 from vfx_swap.pipeline.frame_layers import surface_layers, surface_windows
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.regions import parse_frame, region_layers
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
     from vfx_swap.io.picture import Picture
     from vfx_swap.types import Frame, SwapResult
 
-__all__ = ["ReadFrame", "SwappedFrame", "frame_header", "read_frame", "swap_read", "timestamp", "write_swapped"]
+__all__ = [
+    "ReadFrame",
+    "SwappedFrame",
+    "frame_header",
+    "read_frame",
+    "read_input",
+    "swap_read",
+    "timestamp",
+    "write_swapped",
+]
 
 HEADER_NAME = "vfx_swap/render"
 LARGEST_FACE = 2.0
@@ -47,6 +57,8 @@ class ReadFrame:
     current: bool
     """True when the output on disk is what a render would give."""
     seconds: float
+    drawn: Drawn | None = None
+    """The user's own mattes, over the plate's data window."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +83,20 @@ def read_frame(plan: RenderPlan, number: int, row: FrameRow | None) -> ReadFrame
         InputError: it cannot be read.
     """
     start = time.perf_counter()
-    picture = plan.plate.read(number)
-    digest = picture.digest()
+    picture, drawn, digest = read_input(plan, number)
     current = not plan.overwrite and row is not None and _is_current(plan, number, row, digest)
-    return ReadFrame(picture, digest, current, time.perf_counter() - start)
+    return ReadFrame(picture, digest, current, time.perf_counter() - start, drawn)
+
+
+def read_input(plan: RenderPlan, number: int) -> tuple[Picture, Drawn | None, str]:
+    """What a frame is made from: the plate's picture, the user's own mattes, and what the two are known by.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    picture = plan.plate.read(number)
+    drawn = read_drawn(plan, number, picture)
+    return picture, drawn, input_digest(picture, drawn)
 
 
 def _is_current(plan: RenderPlan, number: int, row: FrameRow, input_digest: str) -> bool:
@@ -125,6 +147,7 @@ def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
         window = _around([window, *surface_windows(here, plate, wanted=plan.shot.write.layers)], plate)
     frame = to_frame(read.picture, number=number, config=plan.config, colour_space=plan.colour_space, window=window)
     wanted = plan.shot.write.layers
+    cast = over(cast, read.drawn, window=frame.data_window, inside=plate)
     seen = cast and not window.is_empty
     result = plan.swap_frame(frame, cast, shot=plan.shot, want_patch="patch" in wanted) if seen else None
     matte = np.zeros(frame.rgb.shape[:2], np.float32) if result is None else result.matte
@@ -133,15 +156,7 @@ def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
         metrics["confidence"] = round(min(one.face.confidence for one in cast), 4)
         metrics["bridged"] = sum(one.face.bridged for one in cast)
     layers, says = _layers(plan, matte, result), dict[str, str]()
-    if plan.surface is not None:
-        layers |= surface_layers(
-            plan.surface,
-            frame,
-            {one.track_id: one.face for one in cast},
-            tracks=[one.track.id for one in plan.cast],
-            wanted=plan.shot.write.layers,
-            holdout=plan.shot.matte.holdout,
-        )
+    layers |= _surface(plan, frame, cast)
     if plan.parsing is not None:
         regions = parse_frame(frame, plan.parsing, config=plan.config)
         more, says = region_layers(regions, plan.parsing, window=frame.data_window, wanted=wanted)
@@ -149,6 +164,22 @@ def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
         metrics |= {"parsed": len(regions)} if cast else {"faces": len(regions)}
     swapped = frame if result is None else result.frame
     return SwappedFrame(read, swapped, matte, layers, metrics, time.perf_counter() - start, says)
+
+
+def _surface(plan: SwapPlan, frame: Frame, cast: Sequence[CastFace]) -> dict[str, FloatArray]:
+    """Layers of the faces' surface, where any are asked for."""
+    if plan.surface is None:
+        return {}
+    drawn = next((one.drawn for one in cast), None)
+    return surface_layers(
+        plan.surface,
+        frame,
+        {one.track_id: one.face for one in cast},
+        tracks=[one.track.id for one in plan.cast],
+        wanted=plan.shot.write.layers,
+        holdout=plan.shot.matte.holdout,
+        hidden=None if drawn is None else drawn.holdout,
+    )
 
 
 def _touched(cast: Sequence[CastFace], plate: Window) -> Window:

@@ -18,11 +18,11 @@ from vfx_swap.errors import CannotRunError
 from vfx_swap.io.picture import Picture
 from vfx_swap.io.sent import OnePicture
 from vfx_swap.pipeline.analyse import AnalyseSettings
+from vfx_swap.pipeline.drawn import read_drawn
 from vfx_swap.pipeline.engines import Engine
-from vfx_swap.pipeline.frame_layers import surface_channels, with_surface
+from vfx_swap.pipeline.frame_layers import surface_channels, with_layers
 from vfx_swap.pipeline.frames import to_frame
 from vfx_swap.pipeline.progress import never_cancelled, no_progress
-from vfx_swap.pipeline.regions import with_regions
 from vfx_swap.pipeline.render_plan import SwapPlan, swapped_at_once
 from vfx_swap.pipeline.render_steps import ReadFrame, SwappedFrame, swap_read
 from vfx_swap.pipeline.shot import Tools
@@ -191,7 +191,8 @@ class Session:
             plan = self._fitted_plan(self._followed, number, picture)
         if plan is None:
             return None
-        return plan, swap_read(plan, number, ReadFrame(picture, digest="", current=False, seconds=0.0))
+        drawn = read_drawn(plan, number, picture)
+        return plan, swap_read(plan, number, ReadFrame(picture, digest="", current=False, seconds=0.0, drawn=drawn))
 
     def _fitted_plan(self, followed: _Followed, number: int, picture: Picture) -> SwapPlan | None:
         """The plan, once the engine has seen what it must; None: this frame was seen."""
@@ -245,4 +246,4 @@ class Session:
             swap_frame=self._tools.swap_frame,
             kernels=engine.kernels,
         )
-        return with_surface(with_regions(plan, device=self._device))
+        return with_layers(plan, device=self._device)

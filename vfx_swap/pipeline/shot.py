@@ -21,9 +21,8 @@ from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.models.devices import open_kernels
 from vfx_swap.models.kernels import Kernels
 from vfx_swap.pipeline.engines import Engine, open_engine
-from vfx_swap.pipeline.frame_layers import with_surface
+from vfx_swap.pipeline.frame_layers import with_layers
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
-from vfx_swap.pipeline.regions import with_regions
 from vfx_swap.pipeline.render_frames import FrameOutcome, is_current_movie, remove_stale, render_frames
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_plan import CastTrack, RenderPlan, SwapFrame
@@ -160,7 +159,7 @@ def render_shot(
         owners = cast_shot(shot, tracks, config=config, models=models, progress=progress)
         cast = prepare_cast(owners, tracks, identities, engine, plate, lighting=shot.lighting)
         plan = _plan(shot, plate, output, cast, engine, identities, swap_frame=tools.swap_frame, overwrite=overwrite)
-        return run_plan(with_surface(with_regions(plan, device=device)), log, path, told, cancelled)
+        return run_plan(with_layers(plan, device=device), log, path, told, cancelled)
 
 
 def _open_output(shot: Shot, plate: ShotPlate) -> Output:

@@ -20,7 +20,8 @@ from vfx_swap.light.grade import light_gain
 from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
-from vfx_swap.pipeline.holdout import front_in_crop, front_in_plate
+from vfx_swap.pipeline.drawn import Drawn, in_front_of, shown_by
+from vfx_swap.pipeline.holdout import front_in_crop
 from vfx_swap.pipeline.reflected import reflected_light
 from vfx_swap.pipeline.relight import Relight, relit
 from vfx_swap.settings import Lighting, Shot
@@ -55,6 +56,8 @@ class CastFace:
     """What the swapper's crops are arrays of."""
     travel: Travel | None = None
     """How far the face goes in the plate from the frame before to the frame after; None: not known."""
+    drawn: Drawn | None = None
+    """The user's own mattes, over all of the frame; None: none."""
     relight: Relight | None = None
     """What lights its answer; None: a grade is all."""
     light: HarmonicLight | None = None
@@ -83,7 +86,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         )
         part = footprint(before.warp, window)
         at = part.slices(window)
-        front = front_in_plate(one.face.front, words=shot.matte.holdout, rgb=frame.rgb[at], window=part)
+        front = in_front_of(one, words=shot.matte.holdout, rgb=frame.rgb[at], window=part, at=at)
         if front is not None:
             before = replace(before, front=kernels.array(front_in_crop(front, part, before)))
         glare = reflected_light(one.face.front, words=shot.matte.holdout, crop=before, window=part, kernels=kernels)
@@ -106,6 +109,7 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         matte = kernels.expand_matte(alpha, shot.matte.expand_pixels) * one.strength
         if front is not None:
             matte = matte * (1.0 - kernels.array(front[shown.slices(part)]))
+        matte = shown_by(one.drawn, matte, at=shown.slices(window), kernels=kernels)
         matte = kernels.xp.where(matte >= LEAST_MATTE, matte, 0.0)
         at, comp = shown.slices(window), kernels.comp_over if exact else kernels.comp_increment
         rgb[at] = kernels.plain(comp(kernels.array(np.ascontiguousarray(rgb[at])), face, matte))

@@ -13,6 +13,7 @@ from typing import Any
 
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.errors import Problem, VfxSwapError
+from vfx_swap.io.mattes import open_mattes
 from vfx_swap.io.near import file_near, sequences_near
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.io.ranges import format_frames, parse_frames
@@ -27,6 +28,8 @@ from vfx_swap.settings.shot import Shot
 __all__ = ["check_draft", "open_shot", "open_values"]
 
 WRITTEN_MOVIES = frozenset({".mp4", ".mov"})
+STILL = 1
+"""The frame that one picture is."""
 
 
 def open_shot(
@@ -69,6 +72,7 @@ def check_draft(draft: Draft) -> Draft:
     """The draft with the problems that only the disk can tell; runs on what is there when other keys are wrong."""
     known = {problem.key for problem in draft.problems}
     found = [*_check_plate(draft.values), *_check_output(draft.values), *_check_cast(draft.values, known)]
+    found += _check_mattes(draft.values, known)
     # A key that is wrong already is not judged twice.
     return draft.with_problems(*(problem for problem in found if problem.key not in known))
 
@@ -115,6 +119,40 @@ def _check_plate(values: Mapping[str, Any]) -> Iterator[Problem]:
     lacking = sorted(set(wanted or ()) - set(there))
     if lacking and (pattern.kind == "movie" or values.get("missing", "error") == "error"):
         yield _lacking(pattern, there, lacking)
+
+
+def _check_mattes(values: Mapping[str, Any], known: Collection[str]) -> Iterator[Problem]:
+    """The user's own mattes: files, frames and channels, and that the first is of the plate's size."""
+    table = values.get("matte")
+    for word in ("holdout", "garbage"):
+        key, channel = f"matte.{word}_matte", f"matte.{word}_channel"
+        if not isinstance(table, Mapping) or {key, channel, "matte.missing"} & set(known):
+            continue
+        path, named, missing = table.get(f"{word}_matte"), table.get(f"{word}_channel"), table.get("missing", "error")
+        if path is None:
+            if named is not None:
+                yield Problem(channel, f"there is no {word}_matte that it would be of", f"Give {word}_matte as well")
+            continue
+        try:
+            mattes = open_mattes(path, channel=named, missing=missing)
+            lacking = mattes.absent(_wanted(values))
+            if lacking:
+                mend = f'On disk: {format_frames(mattes.existing)}. Draw them, or set missing = "hold" or "none"'
+                yield Problem(key, f"has no frame {format_frames(lacking[:1000])}", mend)
+            else:
+                mattes.read(mattes.existing[0] if mattes.existing else 0)
+        except VfxSwapError as error:
+            yield _problem(channel if named is not None and "no channel" in error.what else key, error)
+
+
+def _wanted(values: Mapping[str, Any]) -> tuple[int, ...]:
+    """The frames of a shot, as far as they can be told; what is wrong with them is told elsewhere."""
+    try:
+        if _text(values, "frames"):
+            return parse_frames(_text(values, "frames"))
+        return _frames_of(FramePattern.parse(_text(values, "plate"))) or (STILL,)
+    except VfxSwapError:
+        return ()
 
 
 def _lacking(pattern: FramePattern, there: Sequence[int], lacking: Sequence[int]) -> Problem:

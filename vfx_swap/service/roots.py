@@ -93,8 +93,8 @@ class Roots:
 
     def shot(self, values: Mapping[str, Any]) -> dict[str, Any]:  # Any: values of a shot file, not yet validated
         """Values of a shot file with every path mapped and allowed: plate, output and what is written beside it,
-        identities and performers, environment. `identities/NAME`, the server's own, stays as it is. What is no text is
-        left for the check of the shot to name.
+        identities and performers, environment, mattes. `identities/NAME`, the server's own, stays as it is. What is no
+        text is left for the check of the shot to name.
 
         Raises:
             PathRefusedError: paths lie elsewhere; tells all of them, each with its key.
@@ -123,6 +123,11 @@ class Roots:
         if isinstance(lighting, Mapping) and "environment" in lighting:
             held = place("lighting.environment", lighting["environment"], self.readable)
             found["lighting"] = {**lighting, "environment": held}
+        matte = found.get("matte")
+        if isinstance(matte, Mapping):
+            drawn = [key for key in ("holdout_matte", "garbage_matte") if key in matte]
+            held_out = {key: place(f"matte.{key}", matte[key], self.readable_pattern) for key in drawn}
+            found["matte"] = {**matte, **held_out}
         if refused:
             raise _all_of(refused)
         return found

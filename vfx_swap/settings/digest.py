@@ -40,6 +40,8 @@ def settings_digest(shot: Shot, *, extra: Mapping[str, str] | None = None) -> st
         cast["performer"] = None if cast["performer"] is None else file_sha256(cast["performer"])
     environment = values["lighting"]["environment"]
     values["lighting"]["environment"] = None if environment is None else file_sha256(environment)
+    for key in ("holdout_matte", "garbage_matte"):  # their frames have digests, as the plate's
+        values["matte"][key] = values["matte"][key] is not None
     values["matte"]["holdout"] = sorted(set(values["matte"]["holdout"]))
     values["write"]["layers"] = sorted(set(values["write"]["layers"]))
     if shot.engine == DEFAULT_ENGINE:

@@ -131,6 +131,10 @@ def _absolute_paths(draft: Draft, raw: Mapping[str, Any]) -> dict[str, Any]:
     lighting = values.get("lighting")
     if isinstance(lighting, Mapping) and "environment" in lighting:
         values["lighting"] = {**lighting, "environment": _absolute(draft, lighting["environment"])}
+    matte = values.get("matte")
+    if isinstance(matte, Mapping):
+        files = {key: _absolute(draft, matte[key]) for key in ("holdout_matte", "garbage_matte") if key in matte}
+        values["matte"] = {**matte, **files}
     return values
 
 

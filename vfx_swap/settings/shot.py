@@ -187,6 +187,18 @@ class Matte(Table):
     """What stays the plate's when it lies over the face. `hair`: hair, fringe and caps; `glasses`: the rims of
     spectacles; `hand`: hands, and whatever else passes in front, such as a microphone. A list given here stands
     alone."""
+    holdout_matte: Text | None = None
+    """Matte of your own of what stays in front of the face, beside what `holdout` finds: a frame pattern, or one picture
+    for all frames. 1 where the plate stays."""
+    holdout_channel: Text | None = None
+    """Full name of its channel, such as `roto.hand.A`; absent: alpha, else the first."""
+    garbage_matte: Text | None = None
+    """Matte of your own of where the swap must not show, as `holdout_matte`. Unlike there, the skin under it is still
+    read for light and colour."""
+    garbage_channel: Text | None = None
+    """Full name of its channel; absent: alpha, else the first."""
+    missing: Literal["error", "hold", "none"] = "error"
+    """A frame of these mattes that is not on disk: refuse, hold the one before, or do without."""
 
 
 class Network(Table):

@@ -28,6 +28,13 @@ class Match(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MATCH_PLATE: _ClassVar[Match]
     MATCH_NONE: _ClassVar[Match]
 
+class MissingMatte(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MISSING_MATTE_UNSPECIFIED: _ClassVar[MissingMatte]
+    MISSING_MATTE_ERROR: _ClassVar[MissingMatte]
+    MISSING_MATTE_HOLD: _ClassVar[MissingMatte]
+    MISSING_MATTE_NONE: _ClassVar[MissingMatte]
+
 class Holdout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     HOLDOUT_UNSPECIFIED: _ClassVar[Holdout]
@@ -84,6 +91,10 @@ POSITION_ALL: Position
 MATCH_UNSPECIFIED: Match
 MATCH_PLATE: Match
 MATCH_NONE: Match
+MISSING_MATTE_UNSPECIFIED: MissingMatte
+MISSING_MATTE_ERROR: MissingMatte
+MISSING_MATTE_HOLD: MissingMatte
+MISSING_MATTE_NONE: MissingMatte
 HOLDOUT_UNSPECIFIED: Holdout
 HOLDOUT_HAIR: Holdout
 HOLDOUT_GLASSES: Holdout
@@ -241,14 +252,24 @@ class Grain(_message.Message):
     def __init__(self, match: _Optional[_Union[Match, str]] = ...) -> None: ...
 
 class Matte(_message.Message):
-    __slots__ = ("expand_pixels", "feather", "holdout")
+    __slots__ = ("expand_pixels", "feather", "holdout", "holdout_matte", "holdout_channel", "garbage_matte", "garbage_channel", "missing")
     EXPAND_PIXELS_FIELD_NUMBER: _ClassVar[int]
     FEATHER_FIELD_NUMBER: _ClassVar[int]
     HOLDOUT_FIELD_NUMBER: _ClassVar[int]
+    HOLDOUT_MATTE_FIELD_NUMBER: _ClassVar[int]
+    HOLDOUT_CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    GARBAGE_MATTE_FIELD_NUMBER: _ClassVar[int]
+    GARBAGE_CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     expand_pixels: float
     feather: float
     holdout: HoldoutList
-    def __init__(self, expand_pixels: _Optional[float] = ..., feather: _Optional[float] = ..., holdout: _Optional[_Union[HoldoutList, _Mapping]] = ...) -> None: ...
+    holdout_matte: str
+    holdout_channel: str
+    garbage_matte: str
+    garbage_channel: str
+    missing: MissingMatte
+    def __init__(self, expand_pixels: _Optional[float] = ..., feather: _Optional[float] = ..., holdout: _Optional[_Union[HoldoutList, _Mapping]] = ..., holdout_matte: _Optional[str] = ..., holdout_channel: _Optional[str] = ..., garbage_matte: _Optional[str] = ..., garbage_channel: _Optional[str] = ..., missing: _Optional[_Union[MissingMatte, str]] = ...) -> None: ...
 
 class HoldoutList(_message.Message):
     __slots__ = ("values",)

@@ -39,8 +39,9 @@ def branches(channels: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
             found[layer] = [(f"{layer}.{members[0]}", "rgba.alpha")]
         elif layer == "regions":
             found.update({f"{layer}_{one}": [(f"{layer}.{one}", "rgba.alpha")] for one in members})
-        elif layer in ("patch", "stmap"):
-            found[layer] = [(f"{layer}.{one}", f"rgba.{one}") for one in COLOUR if one in members]
+        elif layer == "patch" or layer.startswith(("stmap", "face_")):
+            shown = [one if one in COLOUR else COLOUR[at] for at, one in enumerate(members)]  # normals are X, Y, Z
+            found[layer] = [(f"{layer}.{one}", f"rgba.{to}") for one, to in zip(members, shown)]
     return found
 
 
