@@ -154,16 +154,28 @@ def test_cryptomatte_of_two_faces_adds_up() -> None:
     parsing = Parsing(BoxParser(), (track(1, face_at(1, 24.0, 20.0)), track(2, larger(face_at(1, 30.0, 20.0), 1.3))))
     faces = parse_frame(grey(), parsing, config=load_config())
     layers, header = region_layers(faces, parsing, window=grey().data_window, wanted={"cryptomatte"})
-    ids = np.stack([plane for name, plane in layers.items() if name[-1] in "RB"])
-    covered = np.stack([plane for name, plane in layers.items() if name[-1] in "GA"])
+    by_region = {name: plane for name, plane in layers.items() if name.startswith("CryptoFaceRegion")}
+    ids = np.stack([plane for name, plane in by_region.items() if name[-1] in "RB"])
+    covered = np.stack([plane for name, plane in by_region.items() if name[-1] in "GA"])
     for one in faces:
+        whole = np.zeros((HEIGHT, WIDTH), np.float32)
+        whole[one.window.slices(grey().data_window)] = 1.0 - one.alphas[0]
+        shown = [
+            np.where(
+                layers[f"CryptoPerformer00.{id_}"] == name_id(f"track{one.track_id}"),
+                layers[f"CryptoPerformer00.{of}"],
+                0,
+            )
+            for id_, of in ("RG", "BA")
+        ]
+        np.testing.assert_allclose(sum(shown), whole, atol=1e-6)
         for index, name in enumerate(REGIONS[1:], start=1):
             wanted = np.zeros((HEIGHT, WIDTH), np.float32)
             wanted[one.window.slices(grey().data_window)] = one.alphas[index]
             got = np.where(ids == name_id(f"track{one.track_id}/{name}"), covered, 0.0).sum(axis=0)
             assert np.array_equal(got, wanted), name
-    manifest = json.loads(next(text for key, text in header.items() if key.endswith("/manifest")))
-    assert set(manifest) == {f"track{one}/{name}" for one in (1, 2) for name in REGIONS[1:]}
+    manifests = [set(json.loads(text)) for key, text in header.items() if key.endswith("/manifest")]
+    assert manifests == [{f"track{one}/{name}" for one in (1, 2) for name in REGIONS[1:]}, {"track1", "track2"}]
 
 
 def parsed(folder: Path, **more: Any) -> Any:
@@ -227,6 +239,9 @@ def test_cryptomatte_is_float_in_a_part_of_its_own_and_decodes(tmp_path: Path) -
     assert (second[0][20, 17], second[1][20, 17]) == (name_id("track1/nose"), 0.25)
     assert not any(planes[name][1][0].any() for name in names)
     source: Any = oiio.ImageInput.open(str(path))
+    assert source.seek_subimage(0, 0)
+    layers = [one.value for one in source.spec().extra_attribs if one.name.endswith("/name")]
+    assert sorted(layers) == ["CryptoFaceRegion", "CryptoPerformer"]
     assert source.seek_subimage(1, 0)
     said = {str(one.name): one.value for one in source.spec().extra_attribs if one.name.startswith("cryptomatte/")}
     compression = source.spec().get_string_attribute("compression")

@@ -220,10 +220,11 @@ def _data_spec(like: Spec, name: str, header: Mapping[str, str]) -> Spec:
     view = str(like.get_string_attribute("view"))
     if view:
         spec.attribute("view", view)
-    if name.startswith("Crypto"):
-        for key, text in header.items():
-            if key.startswith("cryptomatte/"):
-                spec.attribute(key, text)
+    # A part says of its own Cryptomatte alone; the part with RGB says of all.
+    own = {key.rpartition("/")[0] for key, text in header.items() if key.startswith("cryptomatte/") and text == name}
+    for key, text in header.items():
+        if key.rpartition("/")[0] in own:
+            spec.attribute(key, text)
     return spec
 
 

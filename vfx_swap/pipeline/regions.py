@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CRYPTOMATTE_LAYER",
+    "PERFORMER_LAYER",
     "FaceRegions",
     "Parsing",
     "open_parsing",
@@ -47,8 +48,10 @@ __all__ = [
 ]
 
 CRYPTOMATTE_LAYER = "CryptoFaceRegion"
-"""First part of the channels' names."""
-PARSE_REVISION = 3
+"""First part of the channels' names: faces by region."""
+PERFORMER_LAYER = "CryptoPerformer"
+"""The same of faces whole. No name of a layer begins with another's: readers look for one by its beginning."""
+PARSE_REVISION = 4
 """Part of the digest of every frame with regions; raise it when a change gives other regions from the same inputs."""
 LEAST = 1e-4
 """Coverage that is none: what filters leave far from any edge."""
@@ -81,7 +84,7 @@ class Parsing:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything that a Cryptomatte of this shot can hold, in every frame the same."""
+        """Everything that a Cryptomatte of this shot's regions can hold, in every frame the same."""
         return tuple(f"track{track.id}/{name}" for track in self.tracks for name in REGIONS if name != BACKGROUND)
 
 
@@ -217,14 +220,20 @@ def region_layers(
         layers |= {f"regions.{name}": whole[index] for index, name in enumerate(REGIONS)}
     if "cryptomatte" in wanted:
         coverages: dict[str, FloatArray] = {}
+        performers: dict[str, FloatArray] = {}
         for one in faces:
+            whole_face = np.zeros(shape, np.float32)
+            whole_face[one.window.slices(window)] = one.alphas[1:].sum(axis=0)
+            performers[f"track{one.track_id}"] = whole_face
             for index, name in enumerate(REGIONS):
                 if name != BACKGROUND and one.alphas[index].any():
                     coverage = np.zeros(shape, np.float32)
                     coverage[one.window.slices(window)] = one.alphas[index]
                     coverages[f"track{one.track_id}/{name}"] = coverage
         layers |= cryptomatte_layers(CRYPTOMATTE_LAYER, coverages, shape=shape)
-        header = cryptomatte_header(CRYPTOMATTE_LAYER, parsing.names)
+        layers |= cryptomatte_layers(PERFORMER_LAYER, performers, shape=shape)
+        tracks = [f"track{track.id}" for track in parsing.tracks]
+        header = cryptomatte_header(CRYPTOMATTE_LAYER, parsing.names) | cryptomatte_header(PERFORMER_LAYER, tracks)
     return layers, header
 
 
