@@ -188,8 +188,8 @@ class Matte(Table):
     spectacles; `hand`: hands, and whatever else passes in front, such as a microphone. A list given here stands
     alone."""
     holdout_matte: Text | None = None
-    """Matte of your own of what stays in front of the face, beside what `holdout` finds: a frame pattern, or one picture
-    for all frames. 1 where the plate stays."""
+    """Matte of your own of what stays in front of the face, beside what `holdout` finds: a frame pattern, or one
+    picture for all frames. 1 where the plate stays."""
     holdout_channel: Text | None = None
     """Full name of its channel, such as `roto.hand.A`; absent: alpha, else the first."""
     garbage_matte: Text | None = None
