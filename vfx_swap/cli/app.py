@@ -17,6 +17,7 @@ from vfx_swap.cli.identity import identity_app
 from vfx_swap.cli.jobs import jobs_app
 from vfx_swap.cli.models import models_app
 from vfx_swap.cli.parse import parse
+from vfx_swap.cli.qc import qc
 from vfx_swap.cli.render import render
 from vfx_swap.cli.serve import serve
 from vfx_swap.cli.session import STOPPED_EXIT, report_error
@@ -46,6 +47,7 @@ app.command("simswap", context_settings={"allow_extra_args": True, "ignore_unkno
 app.command("track")(track)
 app.command("parse")(parse)
 app.command("render")(render)
+app.command("qc")(qc)
 app.command("serve")(serve)
 app.add_typer(token_app, name="token")
 app.add_typer(jobs_app, name="jobs")

@@ -6,6 +6,7 @@ A recogniser's number is a guide; the picture at 200 % is the judge.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from vfx_swap.colour.transfer import apply_matrix
 from vfx_swap.errors import NoFaceError
 from vfx_swap.models.default import FaceModels
 from vfx_swap.models.facemesh.pose import matrix_from_pose
+from vfx_swap.pipeline.qc_measures import luma_weights
 from vfx_swap.pipeline.qc_pixels import (
     Flicker,
     FlickerSample,
@@ -32,12 +34,14 @@ from vfx_swap.types import Detection, Embedding, Frame, Landmarks, ModelImage, P
 
 __all__ = [
     "FrameQuality",
+    "MeasuredFace",
     "Metrics",
     "SeenFace",
     "compare_faces",
     "expression_error",
     "landmark_error_percent",
     "mean_metrics",
+    "measure_face",
     "measure_faces",
     "measure_sequence",
     "measure_still",
@@ -46,8 +50,6 @@ __all__ = [
 ]
 
 _SKIN_POINTS = 468
-_REC709_LUMA = np.array([0.2126, 0.7152, 0.0722])
-"""ITU-R BT.709-6, table 3."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,20 @@ class FrameQuality:
 
     frame: int
     metrics: Metrics
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredFace:
+    """One face of one frame, measured."""
+
+    metrics: Metrics
+    """Without flicker, which takes two frames."""
+    height: float
+    """Of the face, in pixels; 0 where it is not known."""
+    on_plate: bool
+    """Whether the models find the face on the plate."""
+    sample: FlickerSample | None
+    """None where the face is not found, or has no matte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +241,7 @@ def measure_still(
     Raises:
         ColourSpaceError: the frames' space is unknown or not linear.
     """
-    return _measure(plate, swap, matte, models=models, config=config, identity=identity)[0]
+    return measure_face(plate, swap, matte, models=models, config=config, identity=identity).metrics
 
 
 def measure_sequence(
@@ -252,13 +268,13 @@ def measure_sequence(
     shakes: list[Flicker] = []
     last: FlickerSample | None = None
     for plate, swap, matte in frames:
-        metrics, sample, height = _measure(plate, swap, matte, models=models, config=config, identity=identity)
-        rows.append(FrameQuality(plate.number, metrics))
-        if sample is not None and last is not None:
-            shake = flicker((last, sample), face_height_pixels=height)
+        seen = measure_face(plate, swap, matte, models=models, config=config, identity=identity)
+        rows.append(FrameQuality(plate.number, seen.metrics))
+        if seen.sample is not None and last is not None:
+            shake = flicker((last, seen.sample), face_height_pixels=seen.height)
             if shake is not None:
                 shakes.append(shake)
-        last = sample
+        last = seen.sample
     return mean_metrics([row.metrics for row in rows], shakes), tuple(rows)
 
 
@@ -279,7 +295,7 @@ def mean_metrics(rows: Sequence[Metrics], shakes: Sequence[Flicker] = ()) -> Met
     return Metrics(**means, changed_outside_pixels=sum(row.changed_outside_pixels for row in rows))
 
 
-def _measure(
+def measure_face(
     plate: Frame,
     swap: Frame,
     matte: FloatArray,
@@ -287,8 +303,22 @@ def _measure(
     models: FaceModels,
     config: ColourConfig,
     identity: Embedding | None,
-) -> tuple[Metrics, FlickerSample | None, float]:
-    """Metrics of a frame, what flicker needs of it, and the face's height in pixels."""
+    height: float | None = None,
+) -> MeasuredFace:
+    """All metrics of one face of one frame but flicker, with what flicker needs of it.
+
+    Args:
+        plate: before.
+        swap: after, of the same window and colour space.
+        matte: (height, width) 0 to 1, of this face.
+        models: the face models.
+        config: OCIO config that knows the frames' space.
+        identity: the identity's embedding by `models.recogniser`.
+        height: of the face in pixels, by its track, where it is not found on the plate; None: pixels are not measured.
+
+    Raises:
+        ColourSpaceError: the frames' space is unknown or not linear.
+    """
     changed = changed_outside_pixels(plate.rgb, swap.rgb, matte)
     matrix = config.matrix(source=plate.colour_space, destination=LINEAR_REC709)
     whole = apply_matrix(np.nan_to_num(plate.rgb, posinf=65504.0, neginf=0.0), matrix)
@@ -300,16 +330,16 @@ def _measure(
         to_display(picture, config=config, colour_space=plate.colour_space, exposure=stops, shoulder=shoulder)
         for picture in pictures
     )
-    try:
+    faces, landmarks = Metrics(), None
+    with suppress(NoFaceError):
         faces, landmarks = measure_faces(before, after, models=models, identity=identity, near=_centre(matte))
-    except NoFaceError:
-        return Metrics(changed_outside_pixels=changed), None, 0.0
-    height = float(np.linalg.norm(landmarks.points[10, :2] - landmarks.points[152, :2]))
-    window = matte_window(matte, margin=int(0.05 * height) + 2)
-    if window is None:
-        return _joined(faces, changed_outside_pixels=changed), None, height
-    red, green, blue = (float(weight) for weight in _REC709_LUMA @ matrix)
-    own, swapped = (log_luminance(picture[window], weights=(red, green, blue)) for picture in pictures)
+    if landmarks is not None:
+        height = float(np.linalg.norm(landmarks.points[10, :2] - landmarks.points[152, :2]))
+    window = None if height is None else matte_window(matte, margin=int(0.05 * height) + 2)
+    if window is None or height is None:
+        return MeasuredFace(_joined(faces, changed_outside_pixels=changed), height or 0.0, landmarks is not None, None)
+    weights = luma_weights(plate.colour_space, config=config)
+    own, swapped = (log_luminance(picture[window], weights=weights) for picture in pictures)
     cut = np.ascontiguousarray(matte[window])
     edge = seam(own, swapped, cut, face_height_pixels=height)
     metrics = _joined(
@@ -320,9 +350,10 @@ def _measure(
         grain_ratio=grain_ratio(own, swapped, cut),
         changed_outside_pixels=changed,
     )
-    shift = np.array([window[1].start, window[0].start], dtype=np.float32)
-    points = (landmarks.points[:_SKIN_POINTS, :2] - shift).astype(np.float32)
-    return metrics, FlickerSample(plate=own, swap=swapped, matte=cut, points=points), height
+    if landmarks is None:
+        return MeasuredFace(metrics, height, False, None)
+    points = np.asarray(landmarks.points[:_SKIN_POINTS, :2] - (window[1].start, window[0].start), dtype=np.float32)
+    return MeasuredFace(metrics, height, True, FlickerSample(plate=own, swap=swapped, matte=cut, points=points))
 
 
 def _surroundings(matte: FloatArray) -> tuple[slice, slice]:

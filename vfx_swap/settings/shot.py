@@ -56,6 +56,7 @@ QcLimit: TypeAlias = Literal[
     "clipped_added_percent",
     "light_level_stops",
     "light_shading_stops",
+    "light_jump_stops",
     "changed_outside_pixels",
     "not_finite_pixels",
 ]
@@ -235,7 +236,7 @@ class Qc(Table):
     """Most that the head may be turned away from the plate's."""
     expression_error: float = Field(default=0.06, ge=0.0, le=1.0)
     """Most that the expression weights may differ from the plate's, in the mean."""
-    seam_worst_stops: float = Field(default=0.4, ge=0.0, le=20.0)
+    seam_worst_stops: float = Field(default=0.6, ge=0.0, le=20.0)
     """Most that the matte's edge may add to the plate's gradient, at its worst place."""
     sharpness_least: float = Field(default=0.5, ge=0.0, le=1.0)
     """Least detail inside the matte, as a share of the plate's."""
@@ -243,9 +244,9 @@ class Qc(Table):
     """Least grain inside the matte, as a share of the plate's."""
     flicker_ratio: float = Field(default=1.2, ge=0.0, le=1000.0)
     """Most flicker of the whole shot, as a multiple of the plate's own."""
-    flicker_pop_ratio: float = Field(default=2.0, ge=0.0, le=1000.0)
+    flicker_pop_ratio: float = Field(default=2.5, ge=0.0, le=1000.0)
     """Most change from one frame to the next, as a multiple of the plate's own there."""
-    matte_jump_percent: float = Field(default=15.0, ge=0.0, le=1000000.0)
+    matte_jump_percent: float = Field(default=15.0, ge=0.0, le=100.0)
     """Most that the matte's area may change from one frame to the next, as the face's size does not."""
     clipped_added_percent: float = Field(default=1.0, ge=0.0, le=100.0)
     """Most of the matte that may be at white where the plate is not."""
@@ -253,6 +254,8 @@ class Qc(Table):
     """Most that the face may be brighter or darker than the plate's."""
     light_shading_stops: float = Field(default=0.5, ge=0.0, le=20.0)
     """Most that the face's broad shading may differ from the plate's."""
+    light_jump_stops: float = Field(default=0.15, ge=0.0, le=20.0)
+    """Most that the face's brightness against the plate's may change from one frame to the next."""
     changed_outside_pixels: int = Field(default=0, ge=0, le=1000000000)
     """Most pixels that may differ from the plate's bits where the matte is 0."""
     not_finite_pixels: int = Field(default=0, ge=0, le=1000000000)

@@ -79,6 +79,7 @@ class QcLimit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QC_LIMIT_LIGHT_SHADING_STOPS: _ClassVar[QcLimit]
     QC_LIMIT_CHANGED_OUTSIDE_PIXELS: _ClassVar[QcLimit]
     QC_LIMIT_NOT_FINITE_PIXELS: _ClassVar[QcLimit]
+    QC_LIMIT_LIGHT_JUMP_STOPS: _ClassVar[QcLimit]
 MISSING_UNSPECIFIED: Missing
 MISSING_ERROR: Missing
 MISSING_HOLD: Missing
@@ -128,6 +129,7 @@ QC_LIMIT_LIGHT_LEVEL_STOPS: QcLimit
 QC_LIMIT_LIGHT_SHADING_STOPS: QcLimit
 QC_LIMIT_CHANGED_OUTSIDE_PIXELS: QcLimit
 QC_LIMIT_NOT_FINITE_PIXELS: QcLimit
+QC_LIMIT_LIGHT_JUMP_STOPS: QcLimit
 
 class Shot(_message.Message):
     __slots__ = ("name", "plate", "output", "frames", "colour_space", "missing", "engine", "cast", "lighting", "grain", "matte", "network", "write", "qc")
@@ -296,7 +298,7 @@ class Write(_message.Message):
     def __init__(self, layers: _Optional[_Iterable[_Union[Layer, str]]] = ...) -> None: ...
 
 class Qc(_message.Message):
-    __slots__ = ("distance_to_identity", "landmark_error_percent", "pose_error_degrees", "expression_error", "seam_worst_stops", "sharpness_least", "grain_least", "flicker_ratio", "flicker_pop_ratio", "matte_jump_percent", "clipped_added_percent", "light_level_stops", "light_shading_stops", "changed_outside_pixels", "not_finite_pixels", "failing_frames_percent", "skip")
+    __slots__ = ("distance_to_identity", "landmark_error_percent", "pose_error_degrees", "expression_error", "seam_worst_stops", "sharpness_least", "grain_least", "flicker_ratio", "flicker_pop_ratio", "matte_jump_percent", "clipped_added_percent", "light_level_stops", "light_shading_stops", "changed_outside_pixels", "not_finite_pixels", "failing_frames_percent", "skip", "light_jump_stops")
     DISTANCE_TO_IDENTITY_FIELD_NUMBER: _ClassVar[int]
     LANDMARK_ERROR_PERCENT_FIELD_NUMBER: _ClassVar[int]
     POSE_ERROR_DEGREES_FIELD_NUMBER: _ClassVar[int]
@@ -314,6 +316,7 @@ class Qc(_message.Message):
     NOT_FINITE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     FAILING_FRAMES_PERCENT_FIELD_NUMBER: _ClassVar[int]
     SKIP_FIELD_NUMBER: _ClassVar[int]
+    LIGHT_JUMP_STOPS_FIELD_NUMBER: _ClassVar[int]
     distance_to_identity: float
     landmark_error_percent: float
     pose_error_degrees: float
@@ -331,4 +334,5 @@ class Qc(_message.Message):
     not_finite_pixels: int
     failing_frames_percent: float
     skip: _containers.RepeatedScalarFieldContainer[QcLimit]
-    def __init__(self, distance_to_identity: _Optional[float] = ..., landmark_error_percent: _Optional[float] = ..., pose_error_degrees: _Optional[float] = ..., expression_error: _Optional[float] = ..., seam_worst_stops: _Optional[float] = ..., sharpness_least: _Optional[float] = ..., grain_least: _Optional[float] = ..., flicker_ratio: _Optional[float] = ..., flicker_pop_ratio: _Optional[float] = ..., matte_jump_percent: _Optional[float] = ..., clipped_added_percent: _Optional[float] = ..., light_level_stops: _Optional[float] = ..., light_shading_stops: _Optional[float] = ..., changed_outside_pixels: _Optional[int] = ..., not_finite_pixels: _Optional[int] = ..., failing_frames_percent: _Optional[float] = ..., skip: _Optional[_Iterable[_Union[QcLimit, str]]] = ...) -> None: ...
+    light_jump_stops: float
+    def __init__(self, distance_to_identity: _Optional[float] = ..., landmark_error_percent: _Optional[float] = ..., pose_error_degrees: _Optional[float] = ..., expression_error: _Optional[float] = ..., seam_worst_stops: _Optional[float] = ..., sharpness_least: _Optional[float] = ..., grain_least: _Optional[float] = ..., flicker_ratio: _Optional[float] = ..., flicker_pop_ratio: _Optional[float] = ..., matte_jump_percent: _Optional[float] = ..., clipped_added_percent: _Optional[float] = ..., light_level_stops: _Optional[float] = ..., light_shading_stops: _Optional[float] = ..., changed_outside_pixels: _Optional[int] = ..., not_finite_pixels: _Optional[int] = ..., failing_frames_percent: _Optional[float] = ..., skip: _Optional[_Iterable[_Union[QcLimit, str]]] = ..., light_jump_stops: _Optional[float] = ...) -> None: ...
