@@ -22,6 +22,7 @@ from rich.table import Table
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
+from vfx_swap.comp.grain_levels import LEVELS, LevelGrain
 from vfx_swap.comp.motion import MotionBlur
 from vfx_swap.errors import DeviceError, VfxSwapError
 from vfx_swap.geometry.warps import footprint
@@ -171,8 +172,7 @@ def _calls(stage: Stage, kernels: Kernels) -> dict[str, Callable[[], Any]]:
     texture = kernels.array(rng.random((1024, 1024, 3), dtype=np.float32))
     colours, normals, weights = _skin(rng)
     moved = kernels.blur_along(plate, MotionBlur(0.05 * height, 30.0))
-    grain = kernels.measure_grain(plate, matte)
-    none = type(grain)(covariance=np.zeros((3, 3)), softness=0.0)
+    grain = LevelGrain(np.stack([np.eye(3) * 1e-4] * len(LEVELS)), (0.5, 0.5, 0.5))
     window = frame.data_window
     part, turned = footprint(warp, window), Warp(_turn(0.1) @ np.vstack([warp.matrix, [0.0, 0.0, 1.0]]), width, height)
     return {
@@ -182,10 +182,9 @@ def _calls(stage: Stage, kernels: Kernels) -> dict[str, Callable[[], Any]]:
         "texture: sampled": lambda: kernels.sample(texture, points),
         "picture: blurred": lambda: kernels.blur(plate, 3.0),
         "light: fitted": lambda: kernels.fit_light(colours, normals, weights).brightness,
-        "motion: measured": lambda: np.array([kernels.measure_motion_blur(moved, plate, matte).length_pixels]),
+        "motion: measured": lambda: getattr(kernels.compare_detail(moved, plate, matte), "plate", np.zeros(1)),
         "motion: laid on": lambda: kernels.blur_along(plate, MotionBlur(0.05 * height, 30.0)),
-        "grain: measured": lambda: kernels.measure_grain(plate, matte).covariance,
-        "grain: laid on": lambda: kernels.add_grain(other, wanted=grain, present=none, seed=1),
+        "grain: laid on": lambda: kernels.lay_grain(other, grain=grain, seed=1),
         "matte: grown": lambda: kernels.expand_matte(matte, 12.5),
         "comp": lambda: kernels.comp_over(plate, other, matte),
         "there and back": lambda: kernels.plain(kernels.array(np.zeros((height, width, 3), np.float32))),

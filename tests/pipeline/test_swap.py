@@ -12,9 +12,8 @@ from tests.comp.painted import likeness
 from tests.models import faces
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
-from vfx_swap.comp.motion import MotionBlur, Travel, blur_along, measure_motion_blur
+from vfx_swap.comp.motion import MotionBlur, Spectra, Travel, blur_along, measure_motion_blur
 from vfx_swap.light.grade import light_gain
-from vfx_swap.models.kernels import NUMPY
 from vfx_swap.models.protocols import Swapper
 from vfx_swap.models.reprojection.swapper import ReprojectionOptions, ReprojectionSwapper
 from vfx_swap.models.reprojection.texture import build_texture
@@ -324,19 +323,19 @@ class Turned(Pasted):
         return Warp(np.array([[0.0, 0.5, 0.0], [-0.5, 0.0, 299.5]]), *self.matte.shape[::-1])
 
 
-def test_the_track_s_way_is_told_in_the_crop_s_pixels() -> None:
+def test_the_track_s_way_is_told_in_the_crop_s_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     picture, matte = likeness(300, seed=0)
     told: list[Travel | None] = []
 
-    def listen(plate: FloatArray, face: FloatArray, weight: FloatArray, *, travel: Travel | None) -> MotionBlur:
+    def listen(spectra: Spectra, *, travel: Travel | None) -> MotionBlur:
         told.append(travel)
         return MotionBlur(0.0, 0.0)
 
-    kernels = replace(NUMPY, measure_motion_blur=listen)
+    monkeypatch.setattr("vfx_swap.pipeline.camera_match.find_blur", listen)
     face = face_at(300.0, 300.0, 400.0)
     source = frame(np.full((600, 600, 3), 0.2, np.float32))
     for travel in (Travel(20.0, 6.0), None):
-        one = CastFace(0, face, Turned(picture, matte), None, 1.0, kernels=kernels, travel=travel)
+        one = CastFace(0, face, Turned(picture, matte), None, 1.0, travel=travel)
         swap_frame(source, [one], shot=shot(), want_patch=False)
     assert told[0] is not None
     assert (told[0].x_pixels, told[0].y_pixels) == pytest.approx((3.0, -10.0))

@@ -25,15 +25,19 @@ from vfx_swap.comp.grain import (
 )
 
 __all__ = [
+    "FLOOR",
     "LEVELS",
     "SCALES",
     "GrainReading",
     "LevelGrain",
+    "blurred_deviation",
     "lay_grain",
+    "mixing",
     "pooled_grain",
     "read_grain",
     "remove_grain",
     "scale_shares",
+    "spline_kernel",
 ]
 
 LEVELS = tuple(float(stop) for stop in np.arange(-9.0, 5.1, 1.0))
@@ -48,8 +52,8 @@ AROUND = 7
 """Side in steps of the neighbourhood that detail is judged in."""
 SURELY = 1.5
 """Times its expected power that grain may have in such a neighbourhood."""
-LEAST_LIGHT = 1e-12
-"""Power under which a block is painted flat (a black bar, a clipped sky), and says nothing of grain."""
+LEAST_LIGHT = 1e-6
+"""Reading under which a pixel is painted flat; a block with many such (a black bar, a clipped sky) says nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,8 @@ def read_grain(rgb: FloatArray) -> GrainReading:
     bright = np.asarray((root * root).mean(axis=2), dtype=np.float32)
     mean = bright.reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3)).ravel()
     energy = np.einsum("bpc,bpc->b", full, full, dtype=np.float64)
-    whole = good.reshape(rows, BLOCK, columns, BLOCK).all(axis=(1, 3)).ravel() & (energy > LEAST_LIGHT)
+    painted = (np.abs(full).max(axis=2) < LEAST_LIGHT).mean(axis=1) > 0.25
+    whole = good.reshape(rows, BLOCK, columns, BLOCK).all(axis=(1, 3)).ravel() & ~painted
     level = np.round(np.log2(np.maximum(mean, FLOOR))).clip(LEVELS[0], LEVELS[-1]) - LEVELS[0]
     for index in range(count):
         here = np.flatnonzero(whole & (level == index))

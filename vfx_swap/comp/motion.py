@@ -207,7 +207,7 @@ class Spectra:
     starts: np.ndarray
     """(bands,) index of the first fine band of each."""
     side: int
-    """Smaller side of what was compared, in pixels."""
+    """Of what was compared, the smaller, in pixels."""
 
     def misfit(self, lengths: np.ndarray, angles: np.ndarray) -> np.ndarray:
         """Weighted squares of the difference in log power, (n,), for n blurs of the face (pixels, degrees)."""
@@ -225,7 +225,6 @@ class Spectra:
         """
         blurred, loss = self._fitted(np.array([blur.length_pixels]), np.array([blur.angle_degrees]))
         shown = np.exp(loss[0]) * blurred[0]
-        # A band says as much as stands out of the grain there.
         slope = shown / (shown + self.grain + FLOOR)
         weight = (self.weight * slope**2).sum(axis=0)
         square = np.add.reduceat(self.frequencies**2, self.starts) / np.diff([*self.starts, len(self.frequencies)])

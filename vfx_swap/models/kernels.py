@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from vfx_swap.arrays import Array
-from vfx_swap.comp.grain import Grain, add_grain, measure_grain
+from vfx_swap.comp.grain_levels import lay_grain
 from vfx_swap.comp.matte import expand_matte
-from vfx_swap.comp.motion import MotionBlur, blur_along, measure_motion_blur
+from vfx_swap.comp.motion import MotionBlur, Spectra, blur_along, compare_detail
 from vfx_swap.comp.over import comp_increment, comp_over
 from vfx_swap.geometry.pyramid import Pyramid, sample_pyramid
 from vfx_swap.geometry.raster import rasterise
@@ -63,12 +63,10 @@ class Kernels:
     """`light.harmonics.fit_light`; takes numpy arrays and gives a numpy light, worked out on the device."""
     grade: Callable[..., Array]
     """`light.grade.grade`"""
-    measure_grain: Callable[[Array, Array], Grain]
-    """`comp.grain.measure_grain`"""
-    add_grain: Callable[..., Array]
-    """`comp.grain.add_grain`"""
-    measure_motion_blur: Callable[..., MotionBlur]
-    """`comp.motion.measure_motion_blur`"""
+    lay_grain: Callable[..., Array]
+    """`comp.grain_levels.lay_grain`"""
+    compare_detail: Callable[[Array, Array, Array], Spectra | None]
+    """`comp.motion.compare_detail`; gives numpy's spectra, which are small."""
     blur_along: Callable[[Array, MotionBlur], Array]
     """`comp.motion.blur_along`"""
     expand_matte: Callable[[Array, float], Array]
@@ -99,9 +97,8 @@ NUMPY = Kernels(
     grow=grow,
     fit_light=fit_light,
     grade=grade,
-    measure_grain=measure_grain,
-    add_grain=add_grain,
-    measure_motion_blur=measure_motion_blur,
+    lay_grain=lay_grain,
+    compare_detail=compare_detail,
     blur_along=blur_along,
     expand_matte=expand_matte,
     comp_over=comp_over,

@@ -20,7 +20,7 @@ from vfx_swap.errors import FrameFailure
 from vfx_swap.pipeline.smoothing import ladder_of, smooth_series
 from vfx_swap.types import Face, Frame, Track, Window
 
-__all__ = ["CameraLook", "FaceDetail", "look_at", "read_camera", "travel_of"]
+__all__ = ["CameraLook", "FaceDetail", "look_at", "read_camera", "settle", "travel_of"]
 
 SHARES = np.linspace(0.0, 1.0, 17)
 """Of the way from frame to frame: what a shutter is tried at; 0.5 is 180 degrees."""

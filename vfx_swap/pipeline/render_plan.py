@@ -15,6 +15,8 @@ from vfx_swap.comp.motion import Travel
 from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import SideBySide
+from vfx_swap.pipeline.camera_look import CameraLook, travel_of
+from vfx_swap.pipeline.camera_match import FaceCamera
 from vfx_swap.pipeline.relight import Relight
 from vfx_swap.pipeline.swap import CastFace
 
@@ -28,7 +30,16 @@ if TYPE_CHECKING:
     from vfx_swap.settings import Shot
     from vfx_swap.types import Frame, SwapResult, Track
 
-__all__ = ["CastTrack", "RenderPlan", "SwapFrame", "SwapPlan", "frame_digest", "swapped_at_once", "travel_at"]
+__all__ = [
+    "CastTrack",
+    "RenderPlan",
+    "SwapFrame",
+    "SwapPlan",
+    "camera_at",
+    "frame_digest",
+    "swapped_at_once",
+    "travel_at",
+]
 
 
 class SwapFrame(Protocol):
@@ -60,6 +71,8 @@ class CastTrack:
     """What lights its answers, where more than a grade is wanted."""
     lights: Mapping[int, HarmonicLight] = field(default_factory=dict)
     """Frame -> the plate's light on the face, solved over the track."""
+    camera: CameraLook = field(default_factory=CameraLook)
+    """What the camera did to the shot."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -113,20 +126,15 @@ def frame_digest(plan: SwapPlan, number: int) -> str:
 
 
 def travel_at(cast: CastTrack, number: int) -> Travel | None:
-    """How far a face goes in the plate from the frame before to the frame after; None where it stands alone.
+    """How far a face goes in the plate from the frame before to the frame after; None where it stands alone."""
+    return travel_of(cast.track, number, cuts=cast.cuts)
 
-    The middle of its landmarks' ways; where one of the two frames is missing, twice the other's.
-    """
-    here = cast.track.faces[number].points[:, :2]
-    steps = []
-    for other, after in ((number - 1, number), (number + 1, number + 1)):
-        beside = cast.track.faces.get(other)
-        if beside is not None and after not in cast.cuts:
-            steps.append((other - number) * np.median(beside.points[:, :2] - here, axis=0))
-    if not steps:
-        return None
-    way = 2.0 * np.stack(steps).mean(axis=0, dtype=np.float64)
-    return Travel(x_pixels=float(way[0]), y_pixels=float(way[1]))
+
+def camera_at(cast: CastTrack, number: int) -> FaceCamera:
+    """What the camera does to a face in a frame."""
+    look = cast.camera
+    blur, focus = look.blur(travel_at(cast, number)), look.focus.get(cast.track.id, {}).get(number, 0.0)
+    return FaceCamera(blur=blur, focus=focus, grain=look.grain)
 
 
 def _face_key(cast: CastTrack, number: int) -> list[object]:
@@ -145,6 +153,10 @@ def _face_key(cast: CastTrack, number: int) -> list[object]:
         sha.update(np.ascontiguousarray(matte).tobytes())
     if (light := cast.lights.get(number)) is not None:
         sha.update(light.brightness.tobytes() + light.colour.tobytes() + repr(light.mean).encode())
+    camera = camera_at(cast, number)
+    sha.update(repr((camera.blur.length_pixels, camera.blur.angle_degrees, camera.focus)).encode())
+    if camera.grain is not None:
+        sha.update(camera.grain.covariance.tobytes() + repr(camera.grain.softness).encode())
     pose = face.pose
     numbers = (pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees, face.confidence, cast.strength)
     fitted = (cast.fitted,) if cast.fitted else ()

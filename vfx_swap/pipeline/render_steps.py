@@ -23,7 +23,7 @@ from vfx_swap.pipeline.frame_layers import surface_layers, surface_windows
 from vfx_swap.pipeline.frames import from_frame, to_frame
 from vfx_swap.pipeline.regions import parse_frame, region_layers
 from vfx_swap.pipeline.render_log import FrameRow
-from vfx_swap.pipeline.render_plan import RenderPlan, SwapPlan, frame_digest, travel_at
+from vfx_swap.pipeline.render_plan import RenderPlan, SwapPlan, camera_at, frame_digest, travel_at
 from vfx_swap.pipeline.swap import CastFace
 from vfx_swap.settings import file_sha256
 from vfx_swap.types import Window
@@ -130,6 +130,7 @@ def swap_read(plan: SwapPlan, number: int, read: ReadFrame) -> SwappedFrame:
             to_rec709=to_rec709,
             kernels=plan.kernels,
             travel=travel_at(one, number),
+            camera=camera_at(one, number),
             relight=one.relight,
             light=one.lights.get(number),
         )

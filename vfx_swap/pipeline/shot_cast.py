@@ -95,6 +95,7 @@ def prepare_cast(
                 fitted=fitted,
                 relight=relight,
                 lights=lights,
+                camera=tracks.camera,
             )
         )
     return tuple(cast_tracks)

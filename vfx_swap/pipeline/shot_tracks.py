@@ -16,6 +16,7 @@ from vfx_swap.models.default import FACE_ARCHITECTURES, FaceModels
 from vfx_swap.models.face_light import FaceSurface
 from vfx_swap.models.registry import load_registry
 from vfx_swap.pipeline.analyse import AnalyseSettings, analyse, display_for, read_each
+from vfx_swap.pipeline.camera_look import read_camera
 from vfx_swap.pipeline.casting import CastBy, cast_tracks, embed_performer
 from vfx_swap.pipeline.face_lights import read_lights, smooth_lights
 from vfx_swap.pipeline.front import find_fronts
@@ -182,7 +183,9 @@ def analyse_plate(
         tracks.tracks, read_each(tracks.frames, read=read), surface=FaceSurface(mesh), config=plate.config
     )
     lights = {track.id: smooth_lights(track, lit[track.id], cuts=tracks.cuts) for track in tracks.tracks}
-    return replace(tracks, lights=lights)
+    tracks = replace(tracks, lights=lights)
+    again = read_each(tracks.frames, read=read)
+    return replace(tracks, camera=read_camera(tracks.tracks, again, numbers=tracks.frames, cuts=tracks.cuts))
 
 
 def cast_shot(

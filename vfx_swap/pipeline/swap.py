@@ -1,38 +1,47 @@
 """One frame's swap: the whole journey, from plate to comp.
 
-plate -> crop (warp_for, cut_crop) -> swapper -> plate's motion blur -> shot's light -> plate's grain
+plate less its grain -> crop (warp_for, cut_crop) -> swapper -> camera's motion blur and focus -> shot's light
+      -> texture, plate's grain
       -> laid back in the plate's pixels -> matte (expand, strength, what lies in front) -> comp_over
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from vfx_swap.arrays import Array, FloatArray
+from vfx_swap.comp.grain_levels import LevelGrain
 from vfx_swap.comp.motion import Travel
-from vfx_swap.geometry.warps import footprint, shown_part
+from vfx_swap.geometry.warps import footprint, sampled, shown_part
 from vfx_swap.light.grade import light_gain
 from vfx_swap.light.harmonics import HarmonicLight
 from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.protocols import Swapper
+from vfx_swap.pipeline.camera_match import (
+    FaceCamera,
+    around,
+    as_the_camera_saw,
+    grain_of,
+    grained,
+    is_whole,
+    painted,
+    seed_of,
+    textured,
+    without_grain,
+)
 from vfx_swap.pipeline.drawn import Drawn, in_front_of, shown_by
 from vfx_swap.pipeline.holdout import front_in_crop
 from vfx_swap.pipeline.reflected import reflected_light
 from vfx_swap.pipeline.relight import Relight, relit
 from vfx_swap.settings import Lighting, Shot
 from vfx_swap.settings.keys import lighting_at
-from vfx_swap.types import Crop, Face, Frame, SwapResult, Warp, Window
+from vfx_swap.types import Crop, Face, Frame, SwapResult, Window
 
 __all__ = ["CastFace", "swap_frame"]
-
-SOLID = 0.9
-"""Matte from which the face is what is seen; a swapper's may stay under 1 by rounding alone."""
-
 
 LEAST_MATTE = 2.0**-14
 """What is less is none: the smallest that a half file holds in full. Under it a pixel could change that no written
@@ -58,6 +67,8 @@ class CastFace:
     """How far the face goes in the plate from the frame before to the frame after; None: not known."""
     drawn: Drawn | None = None
     """The user's own mattes, over all of the frame; None: none."""
+    camera: FaceCamera = field(default_factory=FaceCamera)
+    """What the camera does to it: shutter, focus, grain."""
     relight: Relight | None = None
     """What lights its answer; None: a grade is all."""
     light: HarmonicLight | None = None
@@ -76,14 +87,12 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         shot: light, grain and matte settings; its name seeds the grain.
         want_patch: also gather the swapped faces alone, premultiplied.
     """
-    window, lighting = frame.data_window, lighting_at(shot.lighting, frame.number)
+    window = frame.data_window
     rgb, union = frame.rgb.copy(), np.zeros(frame.rgb.shape[:2], np.float32)
     mattes: dict[int, FloatArray] = {}
     for one in sorted(cast, key=lambda c: (c.face.height, c.track_id)):
         kernels = one.kernels
-        before = kernels.cut_crop(
-            frame.rgb, data_window=window, warp=one.swapper.warp_for(one.face), colour_space=frame.colour_space
-        )
+        before, plain, grain = _cut(frame, one, shot)
         part = footprint(before.warp, window)
         at = part.slices(window)
         front = in_front_of(one, words=shot.matte.holdout, rgb=frame.rgb[at], window=part, at=at)
@@ -93,14 +102,14 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
         if glare is not None:
             # Skin is read, and a face laid, without what a lens adds to it.
             before = replace(before, rgb=before.rgb - glare)
-        after = one.swapper.swap(before, one.face, one.prepared)
-        after = _motion(before, after, kernels, travel=one.travel)
-        after = _light(before, after, one, lighting)
-        if shot.grain.match == "plate":
-            after = _grain(before, after, kernels, seed=_seed(shot.name, frame.number, one.track_id))
-
-        # A crop of whole plate pixels says what each pixel is; a resampled one only how it changed.
-        exact = _is_whole(before.warp)
+            plain = plain - glare
+        # A crop of whole plate pixels says what each pixel is; a resampled one only how it changed, and the plate's
+        # own grain stays.
+        exact = is_whole(before.warp)
+        after = _answer(before, plain, one, shot, frame.number)
+        if exact:
+            seed = seed_of(shot.name, frame.number, one.track_id)
+            after = grained(before, after, kernels, grain=grain, seed=seed)
         if glare is not None and exact:
             after = replace(after, rgb=after.rgb + glare)
         shown = _shown(after, part, kernels, grown=shot.matte.expand_pixels)
@@ -125,56 +134,42 @@ def swap_frame(frame: Frame, cast: Sequence[CastFace], *, shot: Shot, want_patch
     )
 
 
+def _cut(frame: Frame, one: CastFace, shot: Shot) -> tuple[Crop, Array, LevelGrain | None]:
+    """A face's crop without the plate's grain; (height, width, 3) the same with it; and the grain."""
+    window, warp, grain, plate = frame.data_window, one.swapper.warp_for(one.face), None, frame.rgb
+    if shot.grain.match == "plate":
+        # What is carried over from the plate carries none of its grain: that is laid back at the end.
+        read = sampled(warp, window)
+        grain = grain_of(one.camera, plate, read, window)
+        plate = without_grain(plate, read, window, grain=grain)
+    cut = [
+        one.kernels.cut_crop(rgb, data_window=window, warp=warp, colour_space=frame.colour_space)
+        for rgb in ((plate,) if plate is frame.rgb else (plate, frame.rgb))
+    ]
+    return cut[0], cut[-1].rgb, grain
+
+
+def _answer(before: Crop, plain: Array, one: CastFace, shot: Shot, number: int) -> Crop:
+    """The swapper's answer as the camera would have seen it, in the shot's light, without grain."""
+    after = as_the_camera_saw(
+        # Blur is told from grain by what both are: it is read in the plate as it is.
+        replace(before, rgb=plain),
+        one.swapper.swap(before, one.face, one.prepared),
+        one.kernels,
+        camera=one.camera,
+        travel=one.travel,
+        motion=shot.motion,
+        focus=shot.focus,
+        height=one.face.height,
+    )
+    after = _light(before, after, one, lighting_at(shot.lighting, number))
+    return textured(before, after, one.kernels, share=shot.grain.detail, height=one.face.height)
+
+
 def _shown(after: Crop, part: Window, kernels: Kernels, *, grown: float) -> Window:
     """The plate pixels of a crop's part that its matte can reach: nothing is worked out for the rest."""
-    rows, columns = _around(after.alpha > 0.0, kernels)
+    rows, columns = around(after.alpha > 0.0, kernels)
     return shown_part(after.warp, part, rows=rows, columns=columns, beyond=max(0.0, grown))
-
-
-def _is_whole(warp: Warp) -> bool:
-    """True when the crop's pixels are the plate's."""
-    return bool(np.array_equal(warp.matrix[:, :2], np.eye(2)) and np.array_equal(warp.matrix, np.round(warp.matrix)))
-
-
-def _motion(before: Crop, after: Crop, kernels: Kernels, *, travel: Travel | None) -> Crop:
-    """The plate's motion blur on the swapped face and its matte, where the plate has any."""
-    xp = kernels.xp
-    solid = after.alpha >= SOLID
-    # A hand that passes moves otherwise than the face behind it.
-    solid = solid if before.front is None else solid & (before.front <= 0.0)
-    at = _around(solid, kernels)
-    plate, face = _finite(before.rgb[at], xp), _finite(after.rgb[at], xp)
-    if travel is not None:
-        x, y = (float(way) for way in before.warp.matrix[:, :2] @ (travel.x_pixels, travel.y_pixels))
-        travel = Travel(x_pixels=x, y_pixels=y)
-    blur = kernels.measure_motion_blur(plate, face, xp.float32(solid[at]), travel=travel)
-    if blur.length_pixels < 1.0:
-        return after
-    face = _finite(after.rgb, xp)
-    alpha = kernels.blur_along(after.alpha, blur)
-    colour = kernels.blur_along(face * after.alpha[..., None], blur) / xp.maximum(alpha, 1e-4)[..., None]
-    rgb = xp.where(alpha[..., None] > 1e-4, colour, after.rgb)
-    return replace(after, rgb=rgb, alpha=xp.where(alpha > 1e-4, alpha, 0.0))
-
-
-def _finite(rgb: Array, xp: Any) -> Array:
-    # 0 for inf, too: what is measured by blurring must not glare.
-    good = xp.isfinite(rgb)
-    return rgb if bool(good.all()) else xp.where(good, rgb, 0.0)
-
-
-def _around(shown: Array, kernels: Kernels) -> tuple[slice, slice]:
-    """Rows and columns that hold all that is shown, (height, width) bool."""
-    rows, columns = (np.flatnonzero(kernels.plain(shown.any(axis=axis))) for axis in (1, 0))
-    if not rows.size:
-        return slice(0, 0), slice(0, 0)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _painted(before: Crop, after: Crop) -> Array:
-    """(height, width) True where the swapper put anything: under its matte, and where a grown one may show it."""
-    changed = after.rgb != before.rgb
-    return (after.alpha > 0.0) | changed[..., 0] | changed[..., 1] | changed[..., 2]
 
 
 def _light(before: Crop, after: Crop, one: CastFace, lighting: Lighting) -> Crop:
@@ -200,42 +195,7 @@ def _light(before: Crop, after: Crop, one: CastFace, lighting: Lighting) -> Crop
         return after
     with np.errstate(invalid="ignore", over="ignore"):
         graded = kernels.grade(after.rgb, gain=gain, to_rec709=one.to_rec709)
-        return replace(after, rgb=kernels.xp.where(_painted(before, after)[..., None], graded, after.rgb))
-
-
-def _grain(before: Crop, after: Crop, kernels: Kernels, *, seed: int) -> Crop:
-    """The plate's grain on the swapped face, as much as it lacks.
-
-    The plate is read wherever it is about as bright as the face: skin alone has pores that pass for grain.
-    """
-    xp = kernels.xp
-    plate = _finite(before.rgb, xp)
-    brightness = (plate[..., 0] + plate[..., 1] + plate[..., 2]) / 3.0
-    on_face = after.alpha >= 0.5
-    if not on_face.any():
-        return after
-    middle = float(xp.median(brightness[on_face]))
-    bare = before.alpha if before.front is None else before.alpha * (before.front <= 0.0)
-    alike = (bare >= 1.0) & (brightness > 0.25 * middle) & (brightness < 4.0 * middle)
-    # A hot pixel is no grain, and would be blurred into what is alike.
-    plate = xp.minimum(plate, 8.0 * middle)
-    wanted = kernels.measure_grain(plate, xp.float32(alike))
-    # Pores and creases of the face pass for grain: at least half of what is wanted is laid on.
-    painted = _painted(before, after)
-    at = _around(painted, kernels)
-    face = _finite(after.rgb[at], xp)
-    read = kernels.measure_grain(face, after.alpha[at])
-    most = 0.5 * float(np.trace(wanted.covariance)) / max(float(np.trace(read.covariance)), 1e-18)
-    present = replace(read, covariance=read.covariance * min(1.0, most))
-    grained = kernels.add_grain(face, wanted=wanted, present=present, seed=seed)
-    rgb = xp.copy(after.rgb)
-    rgb[at] = xp.where(painted[at][..., None], grained, rgb[at])
-    return replace(after, rgb=rgb)
-
-
-def _seed(name: str, frame: int, track: int) -> int:
-    """The same on every machine and in every chunk."""
-    return int.from_bytes(hashlib.sha256(f"{name}\0{frame}\0{track}".encode()).digest()[:8], "big")
+        return replace(after, rgb=kernels.xp.where(painted(before, after)[..., None], graded, after.rgb))
 
 
 def _patch(plate: FloatArray, comp: FloatArray, matte: FloatArray) -> FloatArray:

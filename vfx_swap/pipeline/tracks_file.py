@@ -22,6 +22,8 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure, InputError, MissingInputError, TracksError
 from vfx_swap.io.atomic import atomic_write
 from vfx_swap.light.harmonics import HarmonicLight
+from vfx_swap.pipeline.camera_file import camera_from_value, camera_value
+from vfx_swap.pipeline.camera_look import CameraLook
 from vfx_swap.pipeline.face_lights import Lights, light_row
 from vfx_swap.pipeline.tracks_parse import FACES_MARK, parse_text, read_header, read_track_lights, read_tracks
 from vfx_swap.types import Embedding, Face, Front, Pose, Track
@@ -65,6 +67,9 @@ class Tracks:
     """True when a person changed the file after it was written."""
     lights: Lights = field(default_factory=dict)
     """Track -> frame -> the plate's light on the face, smoothed over the track, in linear Rec.709."""
+
+    camera: CameraLook = field(default_factory=CameraLook)
+    """What the camera did: shutter, focus, grain."""
 
     def __post_init__(self) -> None:
         ids = [track.id for track in self.tracks]
@@ -136,6 +141,7 @@ def load_tracks(path: str | Path) -> Tracks:
         failures=header.failures,
         edited=header.edited or header.content_sha256 != _content_sha256(text),
         lights=read_track_lights(document, where=path),
+        camera=camera_from_value(document.get("camera"), where=path),
     )
 
 
@@ -192,6 +198,7 @@ def _lines(tracks: Tracks) -> Iterator[str]:
         "frames": list(tracks.frames),
         "cuts": list(tracks.cuts),
         "failures": [{"frame": failure.frame, "reason": failure.reason} for failure in tracks.failures],
+        "camera": camera_value(tracks.camera),
         "edited": tracks.edited,
         "content_sha256": hashlib.sha256(body.encode("utf-8")).hexdigest(),
     }

@@ -15,6 +15,7 @@ __all__ = [
     "NAME_PATTERN",
     "SHOT_SCHEMA",
     "Cast",
+    "Focus",
     "Grain",
     "Holdout",
     "Layer",
@@ -23,6 +24,7 @@ __all__ = [
     "Lighting",
     "LightingKey",
     "Matte",
+    "Motion",
     "Network",
     "Position",
     "Qc",
@@ -174,7 +176,28 @@ class Grain(Table):
     """Grain on the swapped face."""
 
     match: Literal["plate", "none"] = "plate"
-    """`plate`: the plate's own grain, measured; `none`: leave the face clean."""
+    """`plate`: the plate's own grain, measured over the shot for each channel and brightness; `none`: leave the face
+    clean."""
+    detail: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How much of the plate's fine skin texture, its pores and stubble, is laid on the swapped face."""
+
+
+class Motion(Table):
+    """Motion blur on the swapped face."""
+
+    match: Literal["plate", "none"] = "plate"
+    """`plate`: along the track for as long as the shutter is open, and what else the plate shows of it; `none`: leave
+    the face sharp."""
+    shutter_degrees: float | None = Field(default=None, ge=0.0, le=720.0)
+    """Angle of the shutter, 360 for the whole time from frame to frame; absent: measured over the shot. One that is given
+    is all there is: nothing more is read off the plate."""
+
+
+class Focus(Table):
+    """Focus of the swapped face."""
+
+    match: Literal["plate", "none"] = "plate"
+    """`plate`: as soft as the plate's face is where it is out of focus; `none`: leave the face sharp."""
 
 
 class Matte(Table):
@@ -291,6 +314,10 @@ class Shot(Table):
     """How the face is lit."""
     grain: Grain = Grain()
     """Grain on the face."""
+    motion: Motion = Motion()
+    """Motion blur on the face."""
+    focus: Focus = Focus()
+    """Focus of the face."""
     matte: Matte = Matte()
     """The edge of the face."""
     network: Network = Network()

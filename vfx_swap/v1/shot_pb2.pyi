@@ -132,7 +132,7 @@ QC_LIMIT_NOT_FINITE_PIXELS: QcLimit
 QC_LIMIT_LIGHT_JUMP_STOPS: QcLimit
 
 class Shot(_message.Message):
-    __slots__ = ("name", "plate", "output", "frames", "colour_space", "missing", "engine", "cast", "lighting", "grain", "matte", "network", "write", "qc")
+    __slots__ = ("name", "plate", "output", "frames", "colour_space", "missing", "engine", "cast", "lighting", "grain", "matte", "network", "write", "qc", "motion", "focus")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PLATE_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +147,8 @@ class Shot(_message.Message):
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     WRITE_FIELD_NUMBER: _ClassVar[int]
     QC_FIELD_NUMBER: _ClassVar[int]
+    MOTION_FIELD_NUMBER: _ClassVar[int]
+    FOCUS_FIELD_NUMBER: _ClassVar[int]
     name: str
     plate: str
     output: str
@@ -161,7 +163,9 @@ class Shot(_message.Message):
     network: Network
     write: Write
     qc: Qc
-    def __init__(self, name: _Optional[str] = ..., plate: _Optional[str] = ..., output: _Optional[str] = ..., frames: _Optional[str] = ..., colour_space: _Optional[str] = ..., missing: _Optional[_Union[Missing, str]] = ..., engine: _Optional[str] = ..., cast: _Optional[_Iterable[_Union[Cast, _Mapping]]] = ..., lighting: _Optional[_Union[Lighting, _Mapping]] = ..., grain: _Optional[_Union[Grain, _Mapping]] = ..., matte: _Optional[_Union[Matte, _Mapping]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., write: _Optional[_Union[Write, _Mapping]] = ..., qc: _Optional[_Union[Qc, _Mapping]] = ...) -> None: ...
+    motion: Motion
+    focus: Focus
+    def __init__(self, name: _Optional[str] = ..., plate: _Optional[str] = ..., output: _Optional[str] = ..., frames: _Optional[str] = ..., colour_space: _Optional[str] = ..., missing: _Optional[_Union[Missing, str]] = ..., engine: _Optional[str] = ..., cast: _Optional[_Iterable[_Union[Cast, _Mapping]]] = ..., lighting: _Optional[_Union[Lighting, _Mapping]] = ..., grain: _Optional[_Union[Grain, _Mapping]] = ..., matte: _Optional[_Union[Matte, _Mapping]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., write: _Optional[_Union[Write, _Mapping]] = ..., qc: _Optional[_Union[Qc, _Mapping]] = ..., motion: _Optional[_Union[Motion, _Mapping]] = ..., focus: _Optional[_Union[Focus, _Mapping]] = ...) -> None: ...
 
 class Cast(_message.Message):
     __slots__ = ("performer", "track", "position", "identity", "strength", "reshape", "makeup")
@@ -248,6 +252,22 @@ class LightKey(_message.Message):
     def __init__(self, frame: _Optional[int] = ..., azimuth_degrees: _Optional[float] = ..., elevation_degrees: _Optional[float] = ..., intensity: _Optional[float] = ..., colour: _Optional[_Iterable[float]] = ..., softness: _Optional[float] = ...) -> None: ...
 
 class Grain(_message.Message):
+    __slots__ = ("match", "detail")
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    match: Match
+    detail: float
+    def __init__(self, match: _Optional[_Union[Match, str]] = ..., detail: _Optional[float] = ...) -> None: ...
+
+class Motion(_message.Message):
+    __slots__ = ("match", "shutter_degrees")
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    SHUTTER_DEGREES_FIELD_NUMBER: _ClassVar[int]
+    match: Match
+    shutter_degrees: float
+    def __init__(self, match: _Optional[_Union[Match, str]] = ..., shutter_degrees: _Optional[float] = ...) -> None: ...
+
+class Focus(_message.Message):
     __slots__ = ("match",)
     MATCH_FIELD_NUMBER: _ClassVar[int]
     match: Match

@@ -11,19 +11,18 @@ import pytest
 from tests.comp.painted import grainy, likeness
 from tests.models.torch_kernels.agreement import assert_near, bits, on
 from vfx_swap.arrays import FloatArray
-from vfx_swap.comp import grain as plain_grain
+from vfx_swap.comp import grain_levels as plain_grain
 from vfx_swap.comp import motion as plain_motion
 from vfx_swap.comp.matte import expand_matte as plain_expand
 from vfx_swap.comp.motion import MotionBlur, Travel
 from vfx_swap.comp.over import comp_increment as plain_increment
 from vfx_swap.comp.over import comp_over as plain_over
 from vfx_swap.models.torch_kernels.comp import comp_increment, comp_over, expand_matte
-from vfx_swap.models.torch_kernels.grain import add_grain, measure_grain, quantile
+from vfx_swap.models.torch_kernels.grain import lay_grain, quantile
 from vfx_swap.models.torch_kernels.motion import blur_along, measure_motion_blur
 
 GRAIN_TOLERANCE = 4e-6
 """Of the largest value; measured: 4e-7 on the CPU."""
-NO_GRAIN = plain_grain.grain_from(None, None)
 
 
 def plate() -> FloatArray:
@@ -67,25 +66,21 @@ def test_a_moved_matte_is_the_same_to_the_bit(pixels: float, device: Any) -> Non
 
 
 @pytest.mark.parametrize("softness", [0.0, 0.6])
-def test_grain_is_read_and_laid_on_alike(softness: float, device: Any) -> None:
-    face, weight = likeness(256, 1)
-    noisy = grainy(face, 0.02, 2, softness)
-    wanted, got = plain_grain.measure_grain(noisy, weight), measure_grain(*on(device, noisy, weight))
-    np.testing.assert_allclose(got.covariance, wanted.covariance, rtol=1e-4, atol=1e-6 * wanted.covariance.max())
-    assert got.softness == pytest.approx(wanted.softness, abs=1e-3)
+def test_grain_is_laid_on_alike(softness: float, device: Any) -> None:
+    face, _ = likeness(256, 1)
+    read = plain_grain.read_grain(grainy(face, 0.02, 2, softness))
+    grain = plain_grain.pooled_grain([read])
+    assert grain is not None
     face[3, 4], face[5, 6] = 0.0, -1.0
-    laid = plain_grain.add_grain(face, wanted=wanted, present=NO_GRAIN, seed=7)
-    assert_near(add_grain(on(device, face), wanted=wanted, present=NO_GRAIN, seed=7), laid, tolerance=GRAIN_TOLERANCE)
+    laid = plain_grain.lay_grain(face, grain=grain, seed=7)
+    assert_near(lay_grain(on(device, face), grain=grain, seed=7), laid, tolerance=GRAIN_TOLERANCE)
     assert not np.array_equal(laid, face)
 
 
-def test_no_grain_is_read_in_too_little_and_none_laid_on_what_has_it(device: Any) -> None:
-    face, weight = likeness(64, 1)
-    for part in (np.s_[:7, :7], np.s_[:9, :40]):
-        got = measure_grain(*on(device, face[part], weight[part]))
-        assert (got.softness, got.covariance.tolist()) == (0.0, np.zeros((3, 3)).tolist())
-    tensor, some = on(device, face), plain_grain.Grain(np.eye(3) * 1e-4, 0.0)
-    assert add_grain(tensor, wanted=some, present=some, seed=1) is tensor
+def test_none_is_laid_where_there_is_none(device: Any) -> None:
+    none = plain_grain.LevelGrain(np.zeros((len(plain_grain.LEVELS), 3, 3)), (0.0, 0.0, 0.0))
+    tensor = on(device, likeness(64, 1)[0])
+    assert lay_grain(tensor, grain=none, seed=1) is tensor
 
 
 @pytest.mark.parametrize("length", [0.0, 3.0, 9.0, 41.0])
