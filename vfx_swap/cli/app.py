@@ -15,6 +15,7 @@ from vfx_swap.cli.demo import demo
 from vfx_swap.cli.doctor import doctor
 from vfx_swap.cli.identity import identity_app
 from vfx_swap.cli.jobs import jobs_app
+from vfx_swap.cli.light import light
 from vfx_swap.cli.models import models_app
 from vfx_swap.cli.parse import parse
 from vfx_swap.cli.qc import qc
@@ -45,6 +46,7 @@ app.add_typer(identity_app, name="identity")
 app.command("swap")(swap)
 app.command("simswap", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(simswap)
 app.command("track")(track)
+app.command("light")(light)
 app.command("parse")(parse)
 app.command("render")(render)
 app.command("qc")(qc)
