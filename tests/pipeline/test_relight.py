@@ -22,7 +22,7 @@ from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.torch_kernels.kernels import torch_kernels
 from vfx_swap.pipeline.relight import Relight, open_environment, wants_relight
 from vfx_swap.pipeline.swap import CastFace, swap_frame
-from vfx_swap.settings import Cast, Grain, Light, Lighting, LightingKey, LightKey, Shot
+from vfx_swap.settings import Cast, Focus, Grain, Light, Lighting, LightingKey, LightKey, Motion, Shot
 from vfx_swap.types import Crop, Face, Identity, SwapResult, Warp
 
 TO_ACESCG = load_config().matrix(source=LINEAR_REC709, destination="ACEScg")
@@ -92,7 +92,7 @@ def render(
     one = CastFace(0, sitter.face(), engine or Answers(), None, 1.0, kernels=kernels, relight=given, **cast)
     shot = Shot(
         name="a", plate="p.####.exr", output="o.####.exr", cast=(Cast(identity="i", position="all"),),
-        grain=Grain(match="none"), lighting=lighting,
+        grain=Grain(match="none"), motion=Motion(match="none"), focus=Focus(match="none"), lighting=lighting,
     )  # fmt: skip
     return swap_frame(frame, [one], shot=shot, want_patch=False)
 
