@@ -67,8 +67,8 @@ def portrait_plate(folder: Path, frames: Sequence[int] = FRAMES) -> str:
     return str(folder / "plate.####.exr")
 
 
-def followed(plate: Any, **_: Any) -> Tracks:
-    """The portrait's own landmarks, moved as `portrait_plate` moves them."""
+def followed(plate: Any, *, places: Sequence[float] = (), **_: Any) -> Tracks:
+    """The portrait's own landmarks, moved as `portrait_plate` moves them, or to `places` along the rows."""
     sitter, found, failures = faces.collins(), {}, []
     for index, number in enumerate(plate.shot_frames):
         try:
@@ -76,7 +76,7 @@ def followed(plate: Any, **_: Any) -> Tracks:
         except InputError as error:
             failures.append(FrameFailure(number, str(error)))
             continue
-        found[number] = sitter.face(shift=(2.0 * index, 0.0), frame=number)
+        found[number] = sitter.face(shift=(float(places[index]) if places else 2.0 * index, 0.0), frame=number)
     track = Track(1, found, Embedding("fake", np.ones(4, np.float32)))
     return Tracks(tracks=(track,), frames=tuple(plate.shot_frames), failures=tuple(failures))
 

@@ -13,16 +13,14 @@ import cv2
 import numpy as np
 
 from tests.models import faces
-from tests.pipeline.brought import shot_of
+from tests.pipeline.brought import followed, shot_of
 from tests.pipeline.shot_fakes import TODAY, no_models, write_exr
 from vfx_swap.comp.motion import MotionBlur, blur_along
-from vfx_swap.errors import FrameFailure, InputError
 from vfx_swap.pipeline.analyse import read_each
 from vfx_swap.pipeline.camera_look import read_camera
 from vfx_swap.pipeline.shot import Tools, render_shot
 from vfx_swap.pipeline.tracks_file import Tracks
 from vfx_swap.settings import Grain, Shot
-from vfx_swap.types import Embedding, Track
 
 __all__ = ["FRAMES", "PLACES", "make_plate", "moving_shot", "moving_tracks", "render_moving"]
 
@@ -51,18 +49,9 @@ def make_plate(folder: Path) -> None:
 
 def moving_tracks(plate: Any, **_: Any) -> Tracks:
     """The portrait's own landmarks, moved as the plate moves them, and what the camera did, read off the plate."""
-    sitter, found, failures = faces.collins(), {}, []
-    for index, number in enumerate(plate.shot_frames):
-        try:
-            plate.read(number)
-        except InputError as error:
-            failures.append(FrameFailure(number, str(error)))
-            continue
-        found[number] = sitter.face(shift=(float(PLACES[index]), 0.0), frame=number)
-    track = Track(1, found, Embedding("fake", np.ones(4, np.float32)))
-    numbers = tuple(plate.shot_frames)
-    camera = read_camera((track,), read_each(numbers, read=plate.read), numbers=numbers, cuts=())
-    return Tracks(tracks=(track,), frames=numbers, failures=tuple(failures), camera=camera)
+    tracks = followed(plate, places=PLACES)
+    again = read_each(tracks.frames, read=plate.read)
+    return replace(tracks, camera=read_camera(tracks.tracks, again, numbers=tracks.frames, cuts=()))
 
 
 def moving_shot(folder: Path, *, engine: str, identity: str, plates: Path) -> Shot:
