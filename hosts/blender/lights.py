@@ -1,8 +1,8 @@
 """Light of the scene as the shot's lighting: sun and area lights that reach the face, and the world's HDRI.
 
 Angles are of the shot file: azimuth from the camera's axis, positive toward the picture's right, 0 for light from the
-camera; elevation above the camera's horizon. Intensity is the light's irradiance on a surface that faces it over the
-luminance of the face: skin of albedo 0.35 (the mean of light and dark skin's) under all of them together.
+camera; elevation above the camera's horizon. Intensity is the light's irradiance on a surface that faces it over that
+of all of them together on the face.
 
 Irradiance is Blender's own: a sun's strength is W/m2; an area light of P watts is a Lambertian emitter, so at distance
 d and angle t off its axis P cos t / (pi d2); a world of radiance L gives pi L.
@@ -21,7 +21,6 @@ from .refused import Refused
 
 __all__ = ["Light", "Taken", "from_scene"]
 
-ALBEDO = 0.35
 REACH_DEGREES = 110.0
 """Lights farther from where the face looks than this stand behind it. Beyond 90: the nose and the chin stand out."""
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -88,10 +87,10 @@ def from_scene(scene: Any, face: Any = None) -> Taken:
         strong += irradiance * bright * max(0.0, toward.dot(ahead))
         found.append((thing.name, toward, irradiance * bright, colour))
     path, rotation, ambient = _world(scene.world)
-    luminance = ALBEDO * (strong + math.pi * ambient) / math.pi
+    whole = strong + math.pi * ambient
     turned = eye.to_3x3().normalized().inverted()
     lights = tuple(
-        _as_seen(name, turned @ toward, irradiance / luminance if luminance > 0 else 0.0, colour)
+        _as_seen(name, turned @ toward, irradiance / whole if whole > 0 else 0.0, colour)
         for name, toward, irradiance, colour in found
     )
     return Taken(lights, path, _from_camera(eye, rotation), tuple(left_out))

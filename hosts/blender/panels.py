@@ -117,9 +117,7 @@ def draw_lights(layout: Any, owner: Any) -> None:
     if state.environment:
         box.prop(state, "environment")
         box.prop(state, "rotation")
-    if (lights and not here.honours("lighting.light")) or (
-        state.environment and not here.honours("lighting.environment")
-    ):
+    if (lights or state.environment) and not here.honours("lighting.environment"):
         box.label(text="Kept, not sent: this vfx-swap does not relight by added light", icon="INFO")
 
 

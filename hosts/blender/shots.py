@@ -51,7 +51,8 @@ def knob_values(owner: Any) -> dict[str, Any]:
     here, state = link.current(), owner.vfx_swap
     found = knobs.values(owner, here.knobs, engine=here.engine_of(owner))
     found.pop("write.layers", None)
-    if state.lights and here.honours(_LIGHTS):
+    # A list of tables is no knob; lamps and HDRIs came to vfx-swap together.
+    if state.lights and here.honours(_ENVIRONMENT):
         found[_LIGHTS] = json.loads(state.lights)
     if state.environment and here.honours(_ENVIRONMENT):
         found[_ENVIRONMENT] = os.path.abspath(bpy.path.abspath(state.environment))

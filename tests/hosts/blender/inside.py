@@ -242,7 +242,9 @@ def lights(show: str) -> dict[str, Any]:
     state = tree.vfx_swap
     told["lights"], told["environment"] = json.loads(state.lights), [state.environment, state.rotation]
     told["left_out"] = list(ours("lights").from_scene(scene).left_out)
-    told["honoured"] = ours("link").current().honours("lighting.light")
+    told["unasked"] = "lighting.light" in ours("shots").knob_values(tree)
+    bpy.ops.vfx_swap.connect()
+    told["honoured"] = ours("link").current().honours("lighting.environment")
     told["sent"] = "lighting.light" in ours("shots").knob_values(tree)
     scene.camera = None
     told["no_camera"] = refused(bpy.ops.vfx_swap.take_lights, owner=f"NodeTree/{tree.name}")
