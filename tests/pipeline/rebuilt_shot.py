@@ -40,7 +40,9 @@ class Tinted:
         y, x = np.mgrid[: WINDOW.height, : WINDOW.width]
         away = np.hypot(x - face.points[4, 0], (y - face.points[4, 1]) * 0.8)
         alpha = np.clip((60.0 - away) / 20.0, 0.0, 1.0).astype(np.float32)
-        return Crop(crop.rgb * np.float32([1.6, 1.0, 0.5]) + np.float32(0.1), alpha, crop.warp, crop.colour_space)
+        return Crop(
+            crop.rgb * np.array([1.6, 1.0, 0.5], np.float32) + np.float32(0.1), alpha, crop.warp, crop.colour_space
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.comp.painted import likeness
 from tests.io.test_mattes import write
 from tests.pipeline.shot_fakes import ALL, HEIGHT, SHOT_FILE, WIDTH, make_shot, render, rows_of
-from tests.pipeline.test_swap import Pasted, face_at, frame, likeness
+from tests.pipeline.test_swap import Pasted, face_at, frame
 from tests.pipeline.test_swap import shot as a_shot
 from vfx_swap.errors import FramesFailedError, SettingsError
 from vfx_swap.pipeline.drawn import Drawn

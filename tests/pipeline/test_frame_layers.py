@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,13 @@ def head(*, yaw: float = 0.0, x: float = 240.0, y: float = 135.0, scale: float =
     points = np.stack([x + scale * turned[:, 0], y - scale * turned[:, 1], -scale * turned[:, 2]], axis=1)
     points = np.concatenate([points, np.repeat(points[:1], 10, axis=0)]).astype(np.float32)
     values: dict[str, Any] = {"confidence": 0.8, **more}
-    return Face(frame=1, points=points, expression=np.zeros(52, np.float32), pose=Pose(yaw, 0.0, 0.0), **values)
+    return Face(
+        frame=1,
+        points=np.asarray(points, np.float32),
+        expression=np.zeros(52, np.float32),
+        pose=Pose(yaw, 0.0, 0.0),
+        **values,
+    )
 
 
 def picture(window: Window) -> FloatArray:
@@ -82,6 +89,27 @@ def test_undone_and_redone_by_the_maps_the_face_is_the_plate_s_again(surface: Su
     assert np.percentile(np.abs(back - plate.rgb).max(axis=-1)[rim], 99) < 0.02
 
 
+def test_what_an_open_mouth_shows_is_undone_and_redone_too(surface: Surface) -> None:
+    points = np.array(head(scale=14.0).points)
+    lower = [95, 88, 178, 87, 14, 317, 402, 318, 324]
+    chin = (points[:, 1] > points[14, 1]) & (np.abs(points[:, 0] - 240) < 60)
+    points[chin, 1] += 25.0
+    points[lower, 1] = points[13, 1] + 25.0 * np.sin(np.pi * np.arange(1, 10) / 10)
+    face, plate = replace(head(), points=points), frame()
+    layers = surface_layers(surface, plate, {1: face}, tracks=[1], wanted=["stmap", "uv"])
+    unrolled = stmap(plate.rgb, pair(layers, "stmap_inverse"), source_window=WHOLE, display=WHOLE)
+    back = stmap(unrolled, pair(layers, "stmap"), source_window=WHOLE, display=WHOLE)
+    top, middle = (round(float(value)) for value in points[13, 1::-1])
+    inside = (slice(top + 3, top + 20), slice(middle - 15, middle + 15))
+    assert np.abs(back - plate.rgb)[inside].max() < 0.05
+
+
+def test_nothing_of_face_space_is_folded(surface: Surface) -> None:
+    a, b, c = (surface.place[surface.mesh.triangles[:, corner]] for corner in range(3))
+    area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+    assert (area < 1e-9).all()
+
+
 def test_face_space_stands_still_while_the_face_moves(surface: Surface) -> None:
     plate = frame()
     unrolled = []
@@ -98,12 +126,12 @@ def test_values_are_where_the_convention_says(surface: Surface) -> None:
     face = head()
     layers = surface_layers(surface, frame(), {1: face}, tracks=[1], wanted=SURFACE_LAYERS)
     mesh = face_mesh()
-    for landmark in (4, 152, 33, 263):  # the tip of the nose, the chin, the eyes' outer corners
+    for landmark in (152, 33, 263):  # the chin, the eyes' outer corners
         x, y = (round(float(value)) for value in face.points[landmark, :2])
         y -= 2 if landmark == 152 else 0
         uv = np.array([layers["face_uv.R"][y, x], layers["face_uv.G"][y, x]])
         assert np.abs(uv - mesh.uv[landmark]).max() < 0.03
-        np.testing.assert_allclose(pair(layers, "stmap")[y, x], MARGIN + (1 - 2 * MARGIN) * uv, atol=1e-6)
+        np.testing.assert_allclose(pair(layers, "stmap")[y, x], MARGIN + (1 - 2 * MARGIN) * uv, atol=0.01)
     normals = np.stack([layers[f"face_normals.{one}"] for one in "XYZ"], axis=-1)
     on = layers["face_uv.R"] > 0
     np.testing.assert_allclose(np.linalg.norm(normals[on], axis=-1), 1.0, atol=1e-4)
@@ -193,4 +221,6 @@ def test_a_render_writes_them_as_data_and_any_chunk_the_same(tmp_path: Path) -> 
         render(shot, frames=[sorted(int(name.split(".")[1]) for name in whole)[number]])
     assert digests_of(folder) == whole
     assert {row["settings_digest"] for row in rows_of(folder).values()} == digests
-    assert oiio.ImageInput.open(str(next(folder.glob("swap*.exr")))).spec().channelnames[:3] == ("R", "G", "B")
+    first: Any = oiio.ImageInput.open(str(next(folder.glob("swap*.exr"))))
+    assert first.spec().channelnames[:3] == ("R", "G", "B")
+    first.close()

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.geometry.mesh import FineMesh, subdivide
+from vfx_swap.geometry.mesh import LOOPS, FineMesh, bent_between, subdivide
 from vfx_swap.geometry.raster import rasterise
 from vfx_swap.pipeline.drawn import with_drawn
 from vfx_swap.pipeline.holdout import front_in_plate
@@ -57,12 +57,18 @@ MARGIN = 0.08
 """Of face space, on each side, that the canonical UV leaves to what runs past the outline."""
 
 
+AJAR = 0.02
+"""How far face space moves the middle of each lip off the shut mouth of the UV: what an open one shows needs room."""
+
+
 @dataclass(frozen=True, eq=False)
 class Surface:
     """The face mesh with a rim around it that runs on as its edge leads."""
 
     mesh: FineMesh
     """UV with v down."""
+    place: FloatArray
+    """(n, 2) of fine vertices: where face space has them, v down, 0 to 1 within its margin."""
     edge: NDArray[np.int64]
     """(k,) fine vertices of the outline, in its order."""
     inward: NDArray[np.int64]
@@ -97,7 +103,19 @@ def make_surface(mesh: CanonicalMesh) -> Surface:
         beside = (at + 1) % len(edge)
         rim += [(edge[beside], start, first + at), (edge[beside], first + at, first + beside)]
     outline = np.array(edge, dtype=np.int64)
-    return Surface(fine, outline, _inward(fine, sides, outline), np.array(rim, dtype=np.int32))
+    place = np.asarray(fine.matrix @ _ajar(uv_down, mesh.triangles), np.float32)
+    return Surface(fine, place, outline, _inward(fine, sides, outline), np.array(rim, dtype=np.int32))
+
+
+def _ajar(uv: FloatArray, triangles: NDArray[np.int32]) -> np.ndarray:
+    """(468, 2) UV with the lips drawn apart, bent smoothly to the eyes and the outline, which stay."""
+    drawn, free = np.zeros((len(uv), 2)), np.ones(len(uv), dtype=bool)
+    for name in ("face", "eye_image_left", "eye_image_right"):
+        free[list(LOOPS[name])] = False
+    mouth = list(LOOPS["mouth"])  # from corner to corner along the lower lip, and back along the upper
+    free[mouth] = False
+    drawn[mouth, 1] = AJAR * np.sin(2.0 * np.pi * np.arange(len(mouth)) / len(mouth))
+    return np.asarray(uv + bent_between(drawn, free, triangles))
 
 
 def _inward(fine: FineMesh, sides: NDArray[np.int64], edge: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -257,7 +275,9 @@ def _seen(surface: Surface, face: Face, frame: Frame) -> _Seen:
     own = raster.triangle >= len(surface.rim)
     uv = raster.interpolate(surface.with_rim(surface.mesh.uv), triangles)
     uv[:, 1] = np.float32(1.0) - uv[:, 1]
-    maps = np.float32(MARGIN) + np.float32(1.0 - 2.0 * MARGIN) * uv
+    maps = raster.interpolate(surface.with_rim(surface.place), triangles)
+    maps[:, 1] = np.float32(1.0) - maps[:, 1]
+    maps = np.float32(MARGIN) + np.float32(1.0 - 2.0 * MARGIN) * maps
     normals = raster.interpolate(surface.with_rim(surface.mesh.normals(flat)), triangles)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.float32(1e-6))
     alone = own.astype(np.float32)
@@ -273,7 +293,7 @@ def _seen(surface: Surface, face: Face, frame: Frame) -> _Seen:
 def _inverse(surface: Surface, face: Face, frame: Frame) -> FloatArray:
     """(h, w, 2) where in the plate what stands in face space shows: u, v of the display window."""
     window, display, shape = frame.data_window, frame.display_window, frame.rgb.shape[:2]
-    uv = MARGIN + (1.0 - 2.0 * MARGIN) * surface.with_rim(surface.mesh.uv)
+    uv = MARGIN + (1.0 - 2.0 * MARGIN) * surface.with_rim(surface.place)
     place = np.empty((len(uv), 3), np.float32)
     place[:, 0] = uv[:, 0] * display.width - 0.5 + (display.x - window.x)
     place[:, 1] = uv[:, 1] * display.height - 0.5 + (display.y - window.y)
