@@ -178,7 +178,7 @@ def _picture(head: _Head, config: ColourConfig) -> FloatArray:
     size = head.pictures["dome"].shape[0]
     panels = [head.pictures["dome"]]
     for azimuth, _ in SHOWN:
-        made = Light(azimuth_degrees=azimuth, elevation_degrees=20.0, intensity=1.6, softness=0.1)
+        made = Light(azimuth_degrees=azimuth, elevation_degrees=20.0, intensity=2.0, softness=0.14)
         panels.append(head.relit("dome", "dome", Lighting(light=(made,)), Relight(head.surface)))
     mesh = head.surface.mesh
     raster = rasterise(head.surface.positions(head.faces["dome"]), mesh.triangles, height=size, width=size)
@@ -187,7 +187,7 @@ def _picture(head: _Head, config: ColourConfig) -> FloatArray:
     )[..., None]
     laid = [panels[0] + matte * (one - panels[0]) for one in panels]
     shown = [
-        to_display(np.asarray(one, np.float32), config=config, colour_space=LINEAR_REC709, exposure=-0.3).rgb
+        to_display(np.asarray(one, np.float32), config=config, colour_space=LINEAR_REC709, exposure=0.4).rgb
         for one in laid
     ]
     return np.asarray(np.concatenate([one[20:, 56:-56] for one in shown], axis=1), np.float32)
