@@ -20,6 +20,8 @@
     │   ├── ConsentMissingError   no consent record
     │   ├── ConsentExpiredError   before its first or past its last valid day
     │   ├── ConsentScopeError     the use is outside what was consented to
+    │   ├── ConsentSignatureError a record not signed as it must be, or changed since
+    │   ├── ConsentRevokedError   a record that was revoked
     │   ├── UnauthenticatedError  a server does not know who asks                         UNAUTHENTICATED
     │   ├── RoleError             who asks may not do this
     │   └── PathRefusedError      a path outside the folders a server works in
@@ -34,6 +36,7 @@
     │   └── WorkerDiedError       the process that did the work died, twice               INTERNAL
     ├── OutputError               a result could not be written                           INTERNAL            exit 1
     │   └── DiskFullError         the disk is full                                        RESOURCE_EXHAUSTED
+    ├── VerificationError         a file is not what was signed or put on record          DATA_LOSS           exit 1
     ├── FramesFailedError         some frames failed, each named; the rest are written    ABORTED             exit 1
     └── CancelledError            stopped by who asked for it; what is written stays      CANCELLED           exit 130
 
@@ -53,7 +56,9 @@ __all__ = [
     "ColourSpaceError",
     "ConsentExpiredError",
     "ConsentMissingError",
+    "ConsentRevokedError",
     "ConsentScopeError",
+    "ConsentSignatureError",
     "DeadlineError",
     "DeviceError",
     "DeviceMemoryError",
@@ -83,6 +88,7 @@ __all__ = [
     "UnreadableImageError",
     "UnsupportedImageError",
     "UsageError",
+    "VerificationError",
     "VfxSwapError",
     "WorkerDiedError",
 ]
@@ -231,6 +237,14 @@ class ConsentScopeError(RefusedError):
     """A use outside what the consent record allows."""
 
 
+class ConsentSignatureError(RefusedError):
+    """A consent record that is not signed by who must sign it, or that was changed since."""
+
+
+class ConsentRevokedError(RefusedError):
+    """A consent record that was revoked, or a revocation list that cannot be gone by."""
+
+
 class UnauthenticatedError(RefusedError):
     """A server does not know who asks: no token or certificate, or one that is wrong or expired."""
 
@@ -315,6 +329,13 @@ class DiskFullError(OutputError):
     """The disk a result is written to is full."""
 
     grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class VerificationError(VfxSwapError):
+    """A file is not what was signed, or a ledger not what was put on record."""
+
+    grpc_status = "DATA_LOSS"
+    exit_code = 1
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ CONTRACT_EXIT_CODES = {
     "RefusedError": 3,
     "CannotRunError": 4,
     "FramesFailedError": 1,
+    "VerificationError": 1,
     "OutputError": 1,
     "CancelledError": 130,
 }

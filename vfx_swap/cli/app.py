@@ -10,6 +10,7 @@ import typer
 
 from vfx_swap import __version__
 from vfx_swap.cli.agent import agent
+from vfx_swap.cli.consent import consent_app
 from vfx_swap.cli.console import Console
 from vfx_swap.cli.demo import demo
 from vfx_swap.cli.doctor import doctor
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo)
 app.add_typer(identity_app, name="identity")
+app.add_typer(consent_app, name="consent")
 app.command("swap")(swap)
 app.command("simswap", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(simswap)
 app.command("track")(track)

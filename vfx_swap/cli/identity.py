@@ -116,13 +116,13 @@ def show(
     """Print what a pack holds, and whether its consent allows a use today."""
     with running(json=json, debug=debug) as console:
         from vfx_swap.errors import RefusedError
-        from vfx_swap.pipeline.consent import check_consent
+        from vfx_swap.pipeline.consent import consent_in_force
         from vfx_swap.pipeline.identity_file import load_identity
 
         identity = load_identity(file)
         refused = None
         try:
-            check_consent(identity, today=local_today(), use=_any_use(identity), pack=file)
+            consent_in_force(identity, today=local_today(), pack=file)
         except RefusedError as error:
             refused = error.what
         _tell(console, identity, refused)
@@ -199,11 +199,6 @@ def _with_vectors(identity: Identity, *, again: bool) -> tuple[Identity, tuple[s
     from vfx_swap.pipeline.embeddings import vectors_here, with_vectors
 
     return with_vectors(identity, config=load_config(), vectors=vectors_here(), again=again)
-
-
-def _any_use(identity: Identity) -> str:
-    """A use the record covers: what is asked here is the date, not the scope."""
-    return identity.consent.uses[0] if identity.consent is not None else "face_replacement"
 
 
 def _tell(console: Console, identity: Identity, refused: str | None) -> None:

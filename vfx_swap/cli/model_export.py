@@ -157,9 +157,12 @@ def _allowed_identity(path: Path | None, *, project: str) -> tuple[Identity | No
     from vfx_swap.pipeline.consent import check_consent, consent_usage
     from vfx_swap.pipeline.identity_file import load_identity
     from vfx_swap.pipeline.today import local_today
+    from vfx_swap.pipeline.usage import identity_uses, record_usage, refusals_on_record
 
     identity = load_identity(path)
-    check_consent(identity, today=local_today(), project=project, pack=path)
+    with refusals_on_record(lambda: (identity,), shot=project):
+        check_consent(identity, today=local_today(), project=project, pack=path)
+    record_usage("exported", uses=identity_uses((identity,)), shot=project)
     expires = "" if identity.consent is None else identity.consent.expires.isoformat()
     return identity, {**consent_usage(identity), "consent_expires": expires, "identity_sha256": identity.sha256}
 

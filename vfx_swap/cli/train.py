@@ -337,9 +337,11 @@ def _allowed(folder: Path, only: list[str] | None) -> Crops:
     """The crops, if everyone's consent still holds today."""
     from vfx_swap.models.training.crops import check_usage, read_crops
     from vfx_swap.pipeline.today import local_today
+    from vfx_swap.pipeline.usage import record_training
 
-    crops = read_crops(folder, identities=only or ())
-    check_usage(crops, today=local_today())
+    crops, today = read_crops(folder, identities=only or ()), local_today()
+    check_usage(crops, today=today)
+    record_training(crops, today=today)
     return crops
 
 

@@ -80,7 +80,7 @@ class LevelGrain:
     @property
     def strength(self) -> np.ndarray:
         """(levels, 3) standard deviations."""
-        return np.sqrt(np.einsum("ijj->ij", self.covariance))
+        return np.asarray(np.sqrt(np.einsum("ijj->ij", self.covariance)))
 
 
 def read_grain(rgb: FloatArray) -> GrainReading:
@@ -95,7 +95,7 @@ def read_grain(rgb: FloatArray) -> GrainReading:
     height, width = (side // (2 * BLOCK) * (2 * BLOCK) for side in rgb.shape[:2])
     if min(height, width) < 4 * BLOCK:
         return nothing
-    good = np.isfinite(rgb[:height, :width]).all(axis=2)
+    good = np.asarray(np.isfinite(rgb[:height, :width]).all(axis=2))
     root = np.sqrt(np.maximum(np.where(good[..., None], rgb[:height, :width], np.float32(0.0)), np.float32(0.0)))
     half_root = cv2.resize(root, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     full, half = _blocks(root, BLOCK), _blocks(np.asarray(half_root, np.float32), BLOCK // 2)

@@ -4,16 +4,14 @@ Schema `vfx_swap/consent.1`. Few fields are required; the others are there becau
 studios ask for them, and travel with the record untouched. Only `id` and the record's SHA-256 ever leave
 the identity pack: render logs and EXR headers carry no personal data.
 
-The check is a gate against mistakes, not a proof: whoever builds a pack vouches for its record.
+The check is a gate against mistakes, not a proof: whoever builds a pack vouches for its record. Where a facility asks
+for signatures (`settings.facility`), whoever signed vouches for it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import shlex
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -27,14 +25,18 @@ from vfx_swap.errors import (
     ConsentExpiredError,
     ConsentMissingError,
     ConsentScopeError,
-    InputError,
+    ConsentSignatureError,
     MissingInputError,
     Problem,
     SettingsError,
     UsageError,
 )
-from vfx_swap.settings.digest import file_sha256
-from vfx_swap.types import Consent, Identity, Reference
+from vfx_swap.pipeline.consent_mends import rebuild_command
+from vfx_swap.pipeline.consent_policy import require_policy
+from vfx_swap.pipeline.jws import MAX_SIGNATURES, JwsError, canonical
+from vfx_swap.pipeline.signed_record import record_digest, signers_of, unwrapped
+from vfx_swap.settings.facility import Facility
+from vfx_swap.types import Consent, Identity
 
 __all__ = [
     "CONSENT_SCHEMA",
@@ -44,11 +46,14 @@ __all__ = [
     "Part",
     "Performer",
     "Scope",
+    "Signature",
     "Training",
     "check_consent",
     "consent_from_file",
     "consent_from_options",
     "consent_from_record",
+    "consent_from_text",
+    "consent_in_force",
     "consent_usage",
     "public_domain_consent",
 ]
@@ -94,6 +99,8 @@ class Scope(Part):
     uses: Annotated[tuple[Use, ...], Field(min_length=1)] = ("any",)
     projects: tuple[Text, ...] = ()
     """Projects or shots it is limited to, as patterns (`*`, `?`); empty: all."""
+    shots: tuple[Text, ...] = ()
+    """Shots it is limited to, likewise, whatever their project; empty: all."""
     media: tuple[Text, ...] = ()
     territories: tuple[Text, ...] = ()
     nudity_allowed: bool | None = None
@@ -113,6 +120,13 @@ class Approval(Part):
 
     by: Text
     reference: Text
+
+
+class Signature(Part):
+    """One signature over the record without its signatures: JWS, see `pipeline.jws`."""
+
+    protected: Annotated[str, Field(max_length=4096, pattern=r"^[A-Za-z0-9_-]+$")]
+    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$")]
 
 
 class ConsentRecord(Part):
@@ -147,6 +161,7 @@ class ConsentRecord(Part):
     approvals: tuple[Approval, ...] = ()
     evidence_sha256: Sha256 | None = None
     """Digest of the signed document; the document itself never travels."""
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_SIGNATURES)] = ()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> ConsentRecord:
@@ -171,8 +186,7 @@ def consent_from_record(record: ConsentRecord) -> Consent:
         projects=record.scope.projects,
         valid_from=record.valid_from,
         expires=record.expires,
-        # As RFC 8785 writes it (the record holds no fractions), so that a signature over it can follow.
-        record_json=json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        record_json=canonical(fields).decode(),
     )
 
 
@@ -208,15 +222,16 @@ def consent_from_options(
         "valid_from": valid_from.isoformat(),
         "expires": last.isoformat(),
     }
-    return _parse_record(json.dumps(fields), where="--consented-by, --scope, --expires")
+    return consent_from_text(json.dumps(fields), where="--consented-by, --scope, --expires")
 
 
 def consent_from_file(path: str | Path) -> Consent:
-    """Read a consent record: JSON, or TOML when the file is called so.
+    """Read a consent record: JSON, TOML when the file is called so, or a signed one (JWS).
 
     Raises:
         MissingInputError: there is no such file.
         SettingsError: it is no valid record; holds every problem.
+        ConsentSignatureError: it was changed after it was signed.
     """
     where = Path(path)
     try:
@@ -232,9 +247,14 @@ def consent_from_file(path: str | Path) -> Consent:
         text = content.decode("utf-8-sig")
         if where.suffix.lower() == ".toml":
             text = json.dumps(tomllib.loads(text), default=lambda value: value.isoformat())
+        text = unwrapped(text)
+    except JwsError as error:
+        raise ConsentSignatureError(str(error), where=where, mend="Get the file as it was signed") from error
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and TOMLDecodeError are ValueErrors
         raise _bad_record(f"is not valid UTF-8 TOML or JSON: {error}", where) from error
-    return _parse_record(text, where=where)
+    consent = consent_from_text(text, where=where)
+    signers_of(consent.record_json, where=where)
+    return consent
 
 
 def public_domain_consent(*, performer: str, statement: str) -> Consent:
@@ -256,7 +276,7 @@ def public_domain_consent(*, performer: str, statement: str) -> Consent:
         "valid_from": "2020-01-01",
         "expires": "2099-12-31",
     }
-    return _parse_record(json.dumps(fields), where="public-domain record")
+    return consent_from_text(json.dumps(fields), where="public-domain record")
 
 
 def check_consent(
@@ -267,6 +287,7 @@ def check_consent(
     project: str = "",
     use: str = "face_replacement",
     pack: str | Path | None = None,
+    facility: Facility | None = None,
 ) -> None:
     """Refuse a use that is not covered by the identity's consent record.
 
@@ -277,36 +298,55 @@ def check_consent(
         project: name of the project; compared likewise.
         use: one of the record's uses.
         pack: path of the pack, for the commands in messages.
+        facility: what is asked of records; None: what holds on this machine.
 
     Raises:
         ConsentMissingError: the pack holds no record.
         ConsentExpiredError: before the first or past the last valid day.
-        ConsentScopeError: another use, another project, or only consent to be replaced.
+        ConsentSignatureError: changed after it was signed, or not signed as the facility asks.
+        ConsentRevokedError: it is revoked.
+        ConsentScopeError: another use, another project or shot, or only consent to be replaced.
     """
+    where = pack or identity.name
+    consent = consent_in_force(identity, today=today, pack=pack, facility=facility)
+    widen = _widen(identity, pack)
+    if "any" not in consent.uses and use not in consent.uses:
+        what = f"consent {consent.id} covers {', '.join(consent.uses)}, not {use}"
+        raise ConsentScopeError(what, where=where, mend=widen)
+    record = json.loads(consent.record_json)
+    names = [name for name in (shot_name, project) if name]
+    for patterns, given in ((consent.projects, names), (record["scope"].get("shots"), names[:1] if shot_name else [])):
+        if patterns and not any(fnmatchcase(name, pattern) for name in given for pattern in patterns):
+            what = f"consent {consent.id} is limited to {', '.join(patterns)}"
+            this = f"this is {' of '.join(repr(name) for name in names)}" if names else "this shot has no name"
+            raise ConsentScopeError(f"{what}; {this}", where=where, mend=widen)
+
+
+def consent_in_force(
+    identity: Identity, *, today: date, pack: str | Path | None = None, facility: Facility | None = None
+) -> Consent:
+    """The identity's record, where it holds today for any use at all; arguments and errors as `check_consent`."""
     where = pack or identity.name
     consent = identity.consent
     if consent is None:
-        mend = f"Build the pack with its record: {_rebuild(identity, pack, options=True)}"
+        mend = f"Build the pack with its record: {rebuild_command(identity, pack, options=True)}"
         raise ConsentMissingError(f"identity {identity.name!r} has no consent record", where=where, mend=mend)
-    renew = f"With a new record, run: {_rebuild(identity, pack, options=True)}"
+    renew = f"With a new record, run: {rebuild_command(identity, pack, options=True)}"
     if today < consent.valid_from:
         what = f"consent {consent.id} is valid from {consent.valid_from}; today is {today}"
         raise ConsentExpiredError(what, where=where, mend=f"Wait until then. {renew}")
     if today > consent.expires:
         what = f"consent {consent.id} expired: its last day was {consent.expires}; today is {today}"
         raise ConsentExpiredError(what, where=where, mend=renew)
-    widen = f"With a record that covers this use, run: {_rebuild(identity, pack, options=False)}"
-    if "any" not in consent.uses and use not in consent.uses:
-        what = f"consent {consent.id} covers {', '.join(consent.uses)}, not {use}"
-        raise ConsentScopeError(what, where=where, mend=widen)
-    names = [name for name in (shot_name, project) if name]
-    if consent.projects and not any(fnmatchcase(name, pattern) for name in names for pattern in consent.projects):
-        what = f"consent {consent.id} is limited to {', '.join(consent.projects)}"
-        this = f"this is {' of '.join(repr(name) for name in names)}" if names else "this shot has no name"
-        raise ConsentScopeError(f"{what}; {this}", where=where, mend=widen)
+    require_policy(consent, today=today, where=where, facility=facility)
     if json.loads(consent.record_json).get("direction") == "performer":
         what = f"consent {consent.id} allows the person to be replaced, not to be put on another"
-        raise ConsentScopeError(what, where=where, mend=widen)
+        raise ConsentScopeError(what, where=where, mend=_widen(identity, pack))
+    return consent
+
+
+def _widen(identity: Identity, pack: str | Path | None) -> str:
+    return f"With a record that covers this use, run: {rebuild_command(identity, pack, options=False)}"
 
 
 def consent_usage(identity: Identity) -> Mapping[str, str]:
@@ -314,27 +354,7 @@ def consent_usage(identity: Identity) -> Mapping[str, str]:
     consent = identity.consent
     if consent is None:
         return {"consent_id": "", "consent_sha256": ""}
-    digest = hashlib.sha256(consent.record_json.encode("utf-8")).hexdigest()
-    return {"consent_id": consent.id, "consent_sha256": digest}
-
-
-def _rebuild(identity: Identity, pack: str | Path | None, *, options: bool) -> str:
-    """The command that makes the pack again, with a record. Words in capitals are for the reader to fill in."""
-    references = " ".join(f"--reference {shlex.quote(_photograph(one, pack))}" for one in identity.references)
-    record = "--consented-by WHO --scope TEXT --expires YYYY-MM-DD" if options else "--consent RECORD.json"
-    out = shlex.quote(str(pack or f"{identity.name}.identity"))
-    return f"vfx-swap identity build {shlex.quote(identity.name)} {references} {record} --out {out}"
-
-
-def _photograph(reference: Reference, pack: str | Path | None) -> str:
-    """The photograph's path where it lies here or beside the pack; a pack holds its name alone, so else FOLDER/name."""
-    name = Path(reference.source).name
-    for folder in (Path(), Path(pack).parent if pack is not None else Path()):
-        file = folder / name
-        with contextlib.suppress(InputError):
-            if os.path.isfile(file) and file_sha256(file) == reference.sha256:
-                return str(file)
-    return f"FOLDER/{name}"
+    return {"consent_id": consent.id, "consent_sha256": record_digest(consent.record_json)}
 
 
 def _date(text: str) -> date:
@@ -348,7 +368,12 @@ def _bad_record(what: str, where: object) -> SettingsError:
     return SettingsError([Problem(key="", what=what)], where=where)
 
 
-def _parse_record(text: str, *, where: object) -> Consent:
+def consent_from_text(text: str, *, where: object) -> Consent:
+    """A record from its JSON.
+
+    Raises:
+        SettingsError: it is no valid record; holds every problem.
+    """
     try:
         return consent_from_record(ConsentRecord.model_validate_json(text))
     except ValidationError as error:

@@ -18,6 +18,7 @@ from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.facemesh.expressions import expression_shapes
 from vfx_swap.models.facemesh.face_model import PATCH_RADIUS, PATCHES, FaceModel, build_face_model
 from vfx_swap.pipeline.consent import check_consent
+from vfx_swap.pipeline.usage import identity_uses, record_usage, refusals_on_record
 from vfx_swap.types import Identity, Reference
 
 __all__ = ["face_texture", "write_face_model"]
@@ -65,7 +66,8 @@ def write_face_model(
         OutputError: a file cannot be written.
     """
     paths = mesh_files(out, expression_shapes().names)
-    check_consent(identity, today=today, project=project, pack=pack)
+    with refusals_on_record(lambda: (identity,), shot=project):
+        check_consent(identity, today=today, project=project, pack=pack)
     there = [path for path in paths if path.exists()]
     if there and not overwrite:
         what = f"exists already, and so do {len(there) - 1} more" if len(there) > 1 else "exists already"
@@ -73,6 +75,7 @@ def write_face_model(
     if identity.texture.rgb.shape[0] < 16 or float(identity.texture.weight.max(initial=0.0)) <= 0.0:
         mend = "Build it again from photographs that show the skin, with `vfx-swap identity build`"
         raise IdentityError("the pack holds no skin texture", where=pack or identity.name, mend=mend)
+    record_usage("face_model", uses=identity_uses((identity,)), shot=project)
     model = build_face_model(identity.references, mesh=mesh, levels=levels)
     return write_mesh(_shaped(model, identity), out)
 

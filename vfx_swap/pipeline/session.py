@@ -31,6 +31,7 @@ from vfx_swap.pipeline.shot_digest import base_digest, shot_header
 from vfx_swap.pipeline.shot_plate import ShotPlate
 from vfx_swap.pipeline.shot_tracks import ModelsOnDemand, cast_shot
 from vfx_swap.pipeline.tracks_file import Tracks, load_tracks, rounded_track
+from vfx_swap.pipeline.usage import identity_uses, record_usage
 from vfx_swap.settings import Cast, Shot
 from vfx_swap.types import Identity
 
@@ -192,6 +193,7 @@ class Session:
         if plan is None:
             return None
         drawn = read_drawn(plan, number, picture)
+        record_usage("streamed", uses=identity_uses(self._identities.values()), shot=self._shot.name, frames=(number,))
         return plan, swap_read(plan, number, ReadFrame(picture, digest="", current=False, seconds=0.0, drawn=drawn))
 
     def _fitted_plan(self, followed: _Followed, number: int, picture: Picture) -> SwapPlan | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from vfx_swap.colour.ocio import ColourConfig
@@ -18,6 +19,7 @@ from vfx_swap.pipeline.relight import Relight, open_environment, wants_relight
 from vfx_swap.pipeline.render_plan import CastTrack
 from vfx_swap.pipeline.shot_plate import ShotPlate
 from vfx_swap.pipeline.tracks_file import Tracks
+from vfx_swap.pipeline.usage import refusals_on_record
 from vfx_swap.settings import Cast, Lighting, Shot
 from vfx_swap.types import Identity
 
@@ -123,5 +125,10 @@ def consenting_identities(shot: Shot, *, today: date) -> dict[str, Identity]:
     """
     identities = {path: load_identity(path) for path in dict.fromkeys(cast.identity for cast in shot.cast)}
     for path, identity in identities.items():
-        check_consent(identity, today=today, shot_name=shot.name, pack=path)
+        with refusals_on_record(partial(_alone, identity), shot=shot.name):
+            check_consent(identity, today=today, shot_name=shot.name, pack=path)
     return identities
+
+
+def _alone(identity: Identity) -> tuple[Identity]:
+    return (identity,)

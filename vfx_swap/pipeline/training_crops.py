@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,9 @@ from vfx_swap.models.default import FaceModels
 from vfx_swap.models.templates import five_points, template_named
 from vfx_swap.models.training.crops import Usage, write_crops
 from vfx_swap.pipeline.consent import consent_from_file
+from vfx_swap.pipeline.consent_policy import require_policy
 from vfx_swap.pipeline.identity import read_photograph
+from vfx_swap.pipeline.signed_record import record_digest
 from vfx_swap.pipeline.training_regions import cut_regions, read_regions
 from vfx_swap.types import Consent, Window
 
@@ -62,12 +63,14 @@ def check_training_consent(consent: Consent, *, today: date, model: str, where: 
 
     Raises:
         ConsentExpiredError: before its first or past its last day.
+        ConsentSignatureError, ConsentRevokedError: it is not signed as the facility asks, or revoked.
         ConsentScopeError: training is not allowed, or not of this model.
     """
     if not consent.valid_from <= today <= consent.expires:
         raise ConsentExpiredError(
             f"consent {consent.id} holds from {consent.valid_from} to {consent.expires}; today is {today}", where=where
         )
+    require_policy(consent, today=today, where=where)
     training = json.loads(consent.record_json).get("training")
     if not training or not training["allowed"]:
         raise ConsentScopeError(
@@ -85,7 +88,7 @@ def check_training_consent(consent: Consent, *, today: date, model: str, where: 
 
 def usage_of(consent: Consent) -> Usage:
     """What crops say of the record they were cut under: no personal data."""
-    digest = hashlib.sha256(consent.record_json.encode()).hexdigest()
+    digest = record_digest(consent.record_json)
     return Usage(consent.id, digest, consent.valid_from.isoformat(), consent.expires.isoformat())
 
 

@@ -140,11 +140,11 @@ class IdentityStore:
 
         Raises:
             RequestConflictError: there is one of this name.
-            RefusedError: its consent record is missing, or does not hold today.
+            RefusedError: its consent record is missing, does not hold today, is revoked or not signed as it must be.
             IdentityError: it is no pack.
             OutputError: it cannot be written.
         """
-        from vfx_swap.pipeline.consent import check_consent
+        from vfx_swap.pipeline.consent import consent_in_force
         from vfx_swap.pipeline.identity_file import load_identity
 
         path = self.path(name)
@@ -153,9 +153,7 @@ class IdentityStore:
             what = "the pack has no consent record, and no identity is kept without one"
             raise ConsentMissingError(what, where=name, mend="Build it again with --consent")
         # Whether this shot and that use are covered is asked when it is used; here only whether it holds at all.
-        projects = identity.consent.projects
-        uses = identity.consent.uses
-        check_consent(identity, today=today, project=projects[0] if projects else "", use=uses[0], pack=name)
+        consent_in_force(identity, today=today, pack=name)
         with self._lock:
             if not replace:
                 self.require_free(name)

@@ -12,7 +12,9 @@ from vfx_swap.errors import (
     BusyError,
     ConsentExpiredError,
     ConsentMissingError,
+    ConsentRevokedError,
     ConsentScopeError,
+    ConsentSignatureError,
     DiskFullError,
     LimitError,
     ProtocolError,
@@ -33,7 +35,13 @@ Direction: TypeAlias = Literal["in", "out"]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _BATCH = (1, 2, 4, 8, 16, 32, 64)
 _REFUSALS = (RefusedError, BusyError, LimitError, ProtocolError, DiskFullError)
-_CONSENT = (ConsentMissingError, ConsentExpiredError, ConsentScopeError)
+_CONSENT = (
+    ConsentMissingError,
+    ConsentExpiredError,
+    ConsentScopeError,
+    ConsentRevokedError,
+    ConsentSignatureError,
+)
 
 
 class Metrics:

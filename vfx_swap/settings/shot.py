@@ -189,8 +189,8 @@ class Motion(Table):
     """`plate`: along the track for as long as the shutter is open, and what else the plate shows of it; `none`: leave
     the face sharp."""
     shutter_degrees: float | None = Field(default=None, ge=0.0, le=720.0)
-    """Angle of the shutter, 360 for the whole time from frame to frame; absent: measured over the shot. One that is given
-    is all there is: nothing more is read off the plate."""
+    """Angle of the shutter, 360 for the whole time from frame to frame; absent: measured over the shot. One that is
+    given is all there is: nothing more is read off the plate."""
 
 
 class Focus(Table):

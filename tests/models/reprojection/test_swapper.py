@@ -145,7 +145,7 @@ def test_rims_are_kept_when_held_out_and_painted_over_when_not(
     kept_by = with_options(swapper, ReprojectionOptions(holdout_glasses=True))
     _, kept = swapped(kept_by, hopper.rgb, face, as_collins)
     seen = kept_by._look(
-        before.rgb, kept_by._atlas.mesh.positions(shifted(face, before)), as_collins, face.height, None, 1.0
+        before.rgb, kept_by._atlas.mesh.positions(shifted(face, before)), as_collins, face.height, None, 1.0, None
     )
     assert (seen.rims > 0.9).sum() > 300
     lost = over.alpha - kept.alpha
