@@ -197,6 +197,7 @@ def generator(
     features: _Weight = None,
     penalty: _Weight = None,
     shake: _Shake = 0.0,
+    tell: Annotated[bool, typer.Option("--tell", help="Tell the patch judge whose face it should be.")] = False,
     average: Annotated[float, typer.Option(metavar="F", help="Decay of the moving average.")] = 0.999,
     half: Annotated[bool, typer.Option("--half", help="Half precision; CUDA only.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Every checkpoint's generator too, by its step.")] = False,
@@ -223,7 +224,7 @@ def generator(
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
             augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, features=features,
-            penalty=penalty, shake=shake,
+            penalty=penalty, shake=shake, tell=tell,
         )  # fmt: skip
         held, face = _allowed(crops, only), open_recogniser(recogniser)
         trainer = GeneratorTrainer(settings, held, face, device=place, start=begun, backbone=judge)

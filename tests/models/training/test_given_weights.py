@@ -9,7 +9,7 @@ import pytest
 
 from vfx_swap.errors import ModelMismatchError, UsageError
 from vfx_swap.models.training.crops import Crops, Usage
-from vfx_swap.models.training.pairs import shaken
+from vfx_swap.models.training.pairs import other_pictures, shaken
 from vfx_swap.models.training.recipes import recipe_named, weighted
 
 pytest.importorskip("torch")
@@ -117,6 +117,58 @@ def test_shaking_changes_the_identity_s_loss_alone_and_belongs_to_the_run(tmp_pa
     with pytest.raises(ModelMismatchError):
         begun(0.0).read(tmp_path)
     assert begun(1.0).read(tmp_path) == 1
+
+
+def test_a_judge_that_is_told_scores_by_whom_it_is_told_and_learns_who_is_who(tmp_path: Path) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
+
+    face = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=8, size=32).eval().requires_grad_(False)
+
+    def begun(**given: bool | str) -> GeneratorTrainer:
+        settings = GeneratorSettings(width=4, blocks=1, batch=4, **given)  # type: ignore[arg-type]
+        return GeneratorTrainer(settings, _crops(), face, device=torch.device("cpu"))
+
+    trainer = begun(tell=True)
+    look = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    here, there = torch.eye(8)[:1].expand(2, 8), torch.eye(8)[1:2].expand(2, 8)
+    (one,), (other,) = trainer.judge(look, here)[0], trainer.judge(look, there)[0]
+    added = (one - other).detach()
+    assert added.abs().min() > 0.0
+    assert torch.allclose(added, added[:, :, :1, :1].expand_as(added), atol=1e-5), "the same for every patch"
+    before = trainer.judge.agreement[0].weight.detach().clone()
+    for step in range(2):
+        trainer.step(step)
+    assert not torch.equal(before, trainer.judge.agreement[0].weight)
+    trainer.write(tmp_path, step=2)
+    with pytest.raises(ModelMismatchError):
+        begun().read(tmp_path)
+    with pytest.raises(UsageError, match="cannot be told"):
+        begun(tell=True, recipe="projected")
+
+
+def test_a_real_picture_of_somebody_else_is_half_of_what_is_fake() -> None:
+    import torch
+
+    from vfx_swap.models.training.losses import hinge_discriminator
+
+    real, fake, wrong = ([torch.full((1, 1, 2, 2), value)] for value in (0.25, 0.5, -3.0))
+    assert float(hinge_discriminator(real, fake)) == pytest.approx(0.75 + 1.5)
+    assert float(hinge_discriminator(real, fake, wrong)) == pytest.approx(0.75 + 0.5 * 1.5)
+
+
+def test_another_picture_is_of_the_same_person_and_another_one_where_there_is_one() -> None:
+    labels = np.array([0, 0, 0, 1, 2, 2])
+    rows = np.array([0, 1, 3, 4, 5, 2])
+    seen = [other_pictures(labels, rows, seed=3, step=step) for step in range(20)]
+    for others in seen:
+        assert np.array_equal(labels[others], labels[rows])
+        assert others[2] == 3, "a person of one picture keeps it"
+        assert np.all((others != rows)[[0, 1, 3, 4, 5]])
+    assert len({tuple(one) for one in seen}) > 1
+    assert np.array_equal(seen[4], other_pictures(labels, rows, seed=3, step=4))
 
 
 def test_a_board_holds_the_curves_and_the_sheets(tmp_path: Path) -> None:

@@ -21,23 +21,40 @@ _RANDOM_SEED = 20201012
 class Judge(Protocol):
     """Scores pictures in the generator's own space."""
 
-    def __call__(self, picture: Tensor) -> Verdict:
-        """(B, 3, H, W) -> scores and features."""
+    def __call__(self, picture: Tensor, whose: Tensor | None = None) -> Verdict:
+        """(B, 3, H, W) and, for one that is told, who it should be as (B, latent) -> scores and features."""
 
 
 class MultiScale(nn.Module):
-    """The patch discriminator twice: on the picture and, where that is large enough, on its half."""
+    """The patch discriminator twice: on the picture and, where that is large enough, on its half.
 
-    def __init__(self, *, width: int, side: int) -> None:
+    One that is told whose face it should be adds to every patch's score how well the deepest features agree with that
+    vector: Miyato and Koyama, "cGANs with Projection Discriminator" (ICLR 2018), equation 3.
+    """
+
+    def __init__(self, *, width: int, side: int, latent: int | None = None) -> None:
+        """Fresh weights.
+
+        Args:
+            width: channels after the first layer.
+            side: of the pictures, in pixels.
+            latent: length of the vector that it is told; None: it is told none.
+        """
         super().__init__()
         count = 2 if (side + 1) // 2 >= SMALLEST_PATCH else 1
         self.scales = nn.ModuleList(Discriminator(width=width) for _ in range(count))
+        self.agreement = nn.ModuleList(
+            [] if latent is None else [nn.Linear(latent, 8 * width, bias=False) for _ in range(count)]
+        )
 
-    def forward(self, picture: Tensor) -> Verdict:
-        """(B, 3, H, W) -> one or two scores, five features each."""
+    def forward(self, picture: Tensor, whose: Tensor | None = None) -> Verdict:
+        """(B, 3, H, W) and, where it is told, (B, latent) -> one or two scores, five features each."""
         scores, features = [], []
         for number, judge in enumerate(self.scales):
             *layers, score = judge(half_size(picture) if number else picture)
+            if self.agreement:
+                agreed = self.agreement[number](whose) * layers[-1].mean(dim=(2, 3))
+                score = score + agreed.sum(dim=1).reshape(-1, 1, 1, 1)
             scores.append(score)
             features.append(list(layers))
         return scores, features
@@ -107,8 +124,9 @@ class Projected(nn.Module):
         self.backbone.eval()
         return self
 
-    def forward(self, picture: Tensor) -> Verdict:
-        """(B, 3, H, W) -> four scores; the features are the backbone's own."""
+    def forward(self, picture: Tensor, whose: Tensor | None = None) -> Verdict:
+        """(B, 3, H, W) -> four scores; the features are the backbone's own. It is told nobody."""
+        del whose
         features = self.backbone(picture)
         mixed = [mixer(feature) for mixer, feature in zip(self.mixers, features, strict=True)]
         for number in range(len(mixed) - 2, -1, -1):

@@ -20,7 +20,7 @@ from vfx_swap.models.training.backbone import TrunkBackbone
 from vfx_swap.models.training.checkpoints import StartWeights, read_state, write_network, write_state
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.discriminators import MultiScale, Projected
-from vfx_swap.models.training.pairs import augmented, draw_batch
+from vfx_swap.models.training.pairs import augmented, draw_batch, other_pictures
 from vfx_swap.models.training.recipes import TERMS, recipe_named, weighted
 from vfx_swap.models.training.shakes import shake
 
@@ -52,9 +52,24 @@ class GeneratorSettings:
     augment: float = 1.0
     shake: float = 0.0
     """How much a swap is shaken before the recogniser sees it (`training.shakes`)."""
+    tell: bool = False
+    """Whether the judge is told whose face it should be; the patch judge only."""
     seed: int = 0
     half: bool = False
     """Half precision where it is safe (autocast); on CUDA only."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """A batch as the losses take it; pictures (B, 3, H, W) in the generator's space."""
+
+    performer: Tensor
+    identity: Tensor
+    vector: Tensor
+    """(B, latent): what goes in."""
+    whose: Tensor | None
+    """(B, latent): what the judge is told, of another picture of the same person; None: it is told nothing."""
+    same: bool
 
 
 class GeneratorTrainer:
@@ -94,7 +109,7 @@ class GeneratorTrainer:
                 bounded=recipe.bounded, latent=latent, width=settings.width, blocks=settings.blocks
             ).to(device)
             judge: nn.Module = (
-                MultiScale(width=settings.width, side=crops.side)
+                MultiScale(width=settings.width, side=crops.side, latent=latent if settings.tell else None)
                 if recipe.judge == "patch"
                 else Projected(backbone=backbone, width=settings.width)
             )
@@ -126,9 +141,9 @@ class GeneratorTrainer:
             torch.manual_seed(self.settings.seed * 1_000_003 + number)
             for optimiser, loss_of in ((by_generator, self._generator_loss), (by_judge, self._judge_loss)):
                 optimiser.zero_grad(set_to_none=True)
-                for performer, identity, same in rows:
+                for row in rows:
                     with torch.autocast(self.device.type, enabled=self.settings.half):
-                        loss, terms = loss_of(performer, identity, same)
+                        loss, terms = loss_of(row)
                     self._scaler.scale(loss / parts).backward()
                     for name, value in terms.items():
                         told.setdefault(name, []).append(float(value.detach()))
@@ -202,51 +217,57 @@ class GeneratorTrainer:
             )
         load_weights(self.generator, start.tensors, where=start.path)
 
-    def _rows(self, number: int, part: int) -> tuple[Tensor, Tensor, bool]:
+    def _rows(self, number: int, part: int) -> _Rows:
         settings, crops = self.settings, self.crops
         # Parts of one step are of one kind, as the step is: only the seed tells them apart.
         seed = settings.seed + 7_919 * part
         batch = draw_batch(crops.labels, size=settings.batch, seed=seed, step=number, casting=crops.casting)
+        chosen = [batch.performers, batch.identities]
+        if settings.tell:
+            chosen.append(other_pictures(crops.labels, batch.identities, seed=seed, step=number))
         looks = [
             augmented(crops.pictures[rows], seed=seed, step=number, stream=stream, amount=settings.augment)
-            for stream, rows in enumerate((batch.performers, batch.identities))
+            for stream, rows in enumerate(chosen)
         ]
-        performer, identity = (torch.from_numpy(look).to(self.device) for look in looks)
-        return performer, identity, batch.same
-
-    def _generator_loss(self, performer: Tensor, identity: Tensor, same: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        recipe = self.recipe
+        performer, identity, *others = (torch.from_numpy(look).to(self.device) for look in looks)
         with torch.no_grad():
             vector = self._vector(identity)
-        own = self._own(performer)
-        fake = self.generator(own, vector)
-        scores, fake_features = self.judge(fake)
+            # Of another picture: told the vector of the very picture, the judge would compare pixels and not people.
+            whose = self._vector(others[0]) if others else None
+        return _Rows(self._own(performer), self._own(identity), vector, whose, batch.same)
+
+    def _generator_loss(self, row: _Rows) -> tuple[Tensor, dict[str, Tensor]]:
+        recipe = self.recipe
+        fake = self.generator(row.performer, row.vector)
+        scores, fake_features = self.judge(fake, row.whose)
         with torch.no_grad():
-            _, features = self.judge(own)
+            _, features = self.judge(row.performer, row.whose)
         terms = {
             "identity": losses.identity_loss(
-                self._vector(shake(self._plain(fake), amount=self.settings.shake)), vector
+                self._vector(shake(self._plain(fake), amount=self.settings.shake)), row.vector
             ),
             "features": losses.feature_matching(features, fake_features, last=recipe.feature_layers),
             "adversarial": losses.hinge_generator(scores),
         }
         total = recipe.identity * terms["identity"] + recipe.features * terms["features"] + terms["adversarial"]
-        if same:
-            terms["reconstruction"] = losses.reconstruction(fake, own)
+        if row.same:
+            terms["reconstruction"] = losses.reconstruction(fake, row.performer)
             total = total + recipe.reconstruction * terms["reconstruction"]
         return total, terms
 
-    def _judge_loss(self, performer: Tensor, identity: Tensor, same: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        del same
+    def _judge_loss(self, row: _Rows) -> tuple[Tensor, dict[str, Tensor]]:
         # The identity's crops are the real ones: the performer's own would teach to tell pairs apart.
-        real = self._own(identity)
+        real, whose = row.identity, row.whose
         with torch.no_grad():
-            fake = self.generator(self._own(performer), self._vector(identity))
-        terms = {"judge": losses.hinge_discriminator(self.judge(real)[0], self.judge(fake)[0])}
+            fake = self.generator(row.performer, row.vector)
+        mismatched = self.judge(row.performer, whose)[0] if whose is not None and not row.same else None
+        terms = {
+            "judge": losses.hinge_discriminator(self.judge(real, whose)[0], self.judge(fake, whose)[0], mismatched)
+        }
         total = terms["judge"]
         if self.recipe.penalty:
             mix = torch.rand(len(real), 1, 1, 1).to(self.device)
-            terms["penalty"] = losses.gradient_penalty(lambda one: self.judge(one)[0], real, fake, mix)
+            terms["penalty"] = losses.gradient_penalty(lambda one: self.judge(one, whose)[0], real, fake, mix)
             total = total + self.recipe.penalty * terms["penalty"]
         return total, terms
 
@@ -305,6 +326,11 @@ def _check(settings: GeneratorSettings, crops: Crops, device: torch.device) -> N
         raise UsageError(
             f"crops of {crops.side} pixels cannot be trained on",
             mend="Prepare them with a --size that 8 divides, of at least 48",
+        )
+    if settings.tell and recipe_named(settings.recipe).judge != "patch":
+        raise UsageError(
+            f"the judge of recipe {settings.recipe!r} cannot be told whose face it should be",
+            mend="Leave --tell out, or give --recipe paper",
         )
     if settings.half and device.type != "cuda":
         raise UsageError("half precision is trained on CUDA only", mend="Leave --half out, or give --device cuda")

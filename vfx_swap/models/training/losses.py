@@ -44,12 +44,22 @@ def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[T
     return torch.stack(terms).sum()
 
 
-def hinge_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Mean over discriminators of relu(1 - D(real)) + relu(1 + D(fake))."""
-    terms = [
-        nn.functional.relu(1.0 - a).mean() + nn.functional.relu(1.0 + b).mean() for a, b in zip(real, fake, strict=True)
-    ]
-    return torch.stack(terms).mean()
+def hinge_discriminator(
+    real: Sequence[Tensor], fake: Sequence[Tensor], mismatched: Sequence[Tensor] | None = None
+) -> Tensor:
+    """Mean over discriminators of relu(1 - D(real)) + relu(1 + D(fake)).
+
+    Args:
+        real: scores of real pictures.
+        fake: of swaps.
+        mismatched: of real pictures of somebody else than the judge was told: they count for half of what is fake.
+            Reed et al., "Generative Adversarial Text to Image Synthesis" (ICML 2016), algorithm 1.
+    """
+    fakes = [nn.functional.relu(1.0 + one).mean() for one in fake]
+    if mismatched is not None:
+        wrong = [nn.functional.relu(1.0 + one).mean() for one in mismatched]
+        fakes = [0.5 * (a + b) for a, b in zip(fakes, wrong, strict=True)]
+    return torch.stack([nn.functional.relu(1.0 - a).mean() + b for a, b in zip(real, fakes, strict=True)]).mean()
 
 
 def hinge_generator(fake: Sequence[Tensor]) -> Tensor:

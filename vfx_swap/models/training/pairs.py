@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import UsageError
 
-__all__ = ["Batch", "augmented", "draw_batch", "shaken"]
+__all__ = ["Batch", "augmented", "draw_batch", "other_pictures", "shaken"]
 
-_PAIRS, _LOOKS, _SHAKES = 11, 13, 19
+_PAIRS, _LOOKS, _SHAKES, _OTHERS = 11, 13, 19, 23
 """Streams of the seed."""
 
 
@@ -61,6 +61,27 @@ def draw_batch(
             choice = choice[choice != performers[slot]]
         identities[slot] = rng.choice(choice)
     return Batch(performers, identities, same)
+
+
+def other_pictures(labels: NDArray[np.int64], rows: NDArray[np.int64], *, seed: int, step: int) -> NDArray[np.int64]:
+    """For each of some crops another one of the same person, or itself where the person has no other.
+
+    Args:
+        labels: (n,) whose each crop is.
+        rows: (b,) of the crops.
+        seed: of the run.
+        step: from 0.
+
+    Returns:
+        (b,) rows.
+    """
+    rng = np.random.default_rng([seed, _OTHERS, step])
+    others = np.array(rows, dtype=np.int64)
+    for slot, row in enumerate(rows):
+        choice = np.flatnonzero(labels == labels[row])
+        if len(choice) > 1:
+            others[slot] = rng.choice(choice[choice != row])
+    return others
 
 
 def _pair(
