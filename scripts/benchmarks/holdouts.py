@@ -3,8 +3,9 @@
     scripts/bench holdouts [--doubles DIR] [--shots hand,spectacles] [--out DIR] [--json]
 
 Prints, for each occluder of each shot, intersection over union with its true matte inside the face (`holdout_iou`),
-mean and worst frame, and the share of the visible face that is held out by mistake; writes a sheet of crops a shot:
-the plate, and what is held out over it, in the worst frames.
+mean and worst frame, the share of the visible face that is held out by mistake, and how much what is held out changes
+from frame to frame along the plate's motion (`qc_mattes`); writes a sheet of crops a shot: the plate, and what is held
+out over it, in the worst frames.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -21,13 +22,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks._doubles import DoubleShot, find_shots
+from scripts.benchmarks._doubles import DoubleShot, TrueFrame, find_shots
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig, load_config
 from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.pipeline.analyse import AnalyseSettings, display_for
 from vfx_swap.pipeline.holdout import front_in_plate
 from vfx_swap.pipeline.progress import never_cancelled, no_progress
+from vfx_swap.pipeline.qc_mattes import MatteSample, matte_steadiness
+from vfx_swap.pipeline.qc_pixels import log_luminance
 from vfx_swap.pipeline.qc_truth import face_region, holdout_iou, left_to_plate
 from vfx_swap.pipeline.shot_plate import open_shot_plate
 from vfx_swap.pipeline.shot_tracks import analyse_plate
@@ -37,6 +40,8 @@ __all__ = ["main"]
 
 FOUND_HERE = ("spectacles", "hand", "microphone")
 """What the analyse pass finds; hair and caps are the swapper's, see `scripts/bench quality`."""
+LUMA = (0.2126, 0.7152, 0.0722)
+"""ITU-R BT.709-6, table 3: doubles are linear Rec.709."""
 NEAR = 0.04
 """Of face height: how far around an occluder its matte is judged."""
 SHOWN = 8
@@ -53,6 +58,8 @@ class Row:
     iou: dict[str, float]
     by_mistake: float | None
     crop: FloatArray
+    performer: str
+    sample: MatteSample
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,8 +121,20 @@ def _measure(shot: DoubleShot, *, models: FaceModels, config: ColourConfig) -> l
                 if score is not None:
                     iou[part] = score
             mistake = left_to_plate(1.0 - kept, true.visible, region=region)
-            rows.append(Row(number, iou, mistake, _crop(shown, kept, region, true.points)))
+            sample = _sample(number, log_luminance(frame.rgb, weights=LUMA), kept, truth, region)
+            crop = _crop(shown, kept, region, true.points)
+            rows.append(Row(number, iou, mistake, crop, true.performer, sample))
     return rows
+
+
+def _sample(number: int, plate: FloatArray, kept: FloatArray, truth: TrueFrame, region: FloatArray) -> MatteSample:
+    """What steadiness is measured of: all that the analyse pass finds, against all that is there of it."""
+    there = [truth.occluders[part] for part in FOUND_HERE if part in truth.occluders]
+    true = np.maximum.reduce(there) if there else np.zeros_like(kept)
+    # Hair and caps are not looked for here: what is under them is nobody's.
+    others = [matte for part, matte in truth.occluders.items() if part not in FOUND_HERE]
+    clear = np.maximum(1.0 - np.maximum.reduce(others), true) if others else np.ones_like(kept)
+    return MatteSample(number, plate, kept, true, np.asarray(region * clear, dtype=np.float32))
 
 
 def _nearest(faces: Sequence[Face], points: FloatArray) -> Face | None:
@@ -148,6 +167,10 @@ def _told(rows: Sequence[Row], *, seconds: float) -> dict[str, object]:
         told[part] = {"mean": round(float(np.mean(values)), 3), "worst": min(values), "frames": scores}
     mistakes = [row.by_mistake for row in rows if row.by_mistake is not None]
     told["held_out_by_mistake"] = round(float(np.mean(mistakes)), 4) if mistakes else None
+    for performer in sorted({row.performer for row in rows}):
+        found = matte_steadiness([row.sample for row in rows if row.performer == performer])
+        if found is not None:
+            told[f"change of {performer}"] = {key: round(value, 3) for key, value in asdict(found).items()}
     told["seconds_a_frame"] = round(seconds / max(len(rows), 1), 2)
     return told
 
@@ -165,7 +188,10 @@ def _print(results: dict[str, dict[str, object]], *, sheets: Path) -> None:
         table.add_column(title)
     for shot, told in results.items():
         for part, value in told.items():
-            if isinstance(value, dict):
+            if isinstance(value, dict) and part.startswith("change of "):
+                each = f"true {value['true_change']:.3f}, boil {value['boil']:.3f}, worst {value['worst_boil']:.3f}"
+                table.add_row(shot, part, f"{value['found_change']:.3f}", "", each)
+            elif isinstance(value, dict):
                 each = " ".join(f"{frame}:{score:.2f}" for frame, score in value["frames"].items())
                 table.add_row(shot, part, f"{value['mean']:.3f}", f"{value['worst']:.3f}", each)
         table.add_row(shot, "by mistake", f"{told['held_out_by_mistake']}", "", f"{told['seconds_a_frame']} s a frame")

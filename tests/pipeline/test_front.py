@@ -29,19 +29,22 @@ class Shown:
     covered: FloatArray
 
 
-def passing(kind: str) -> tuple[list[Shown], Tracks]:
-    """A portrait that drifts, and a ball on a stick that passes before it, brightening light and all."""
+def passing(kind: str, *, count: int = COUNT) -> tuple[list[Shown], Tracks]:
+    """A portrait that drifts, and a ball on a stick that passes before it, brightening light and all.
+
+    One that "stays" comes after seven frames, and hides the face from the landmarker.
+    """
     sitter = faces.collins()
     shown, faces_of = [], {}
-    for step in range(COUNT):
+    for step in range(count):
         shift = (3.0 * np.sin(step), 2.0 * np.cos(step))
         matrix = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
         size = (sitter.rgb.shape[1], sitter.rgb.shape[0])
         rgb = cv2.warpAffine(sitter.rgb, matrix, size, borderMode=cv2.BORDER_REPLICATE)
         rgb = rgb * np.float32(1.0 + 0.06 * step)
         covered = np.zeros(rgb.shape[:2], np.float32)
-        if kind == "ball":
-            middle = sitter.points[1, :2] + [(step - 4) * 22.0, 8.0]
+        if kind == "ball" or (kind == "stays" and step >= 7):
+            middle = sitter.points[1, :2] + [(step - 4) * 22.0 if kind == "ball" else shift[0], 8.0]
             y, x = np.mgrid[: size[1], : size[0]]
             covered = np.clip(18.5 - np.hypot(x - middle[0], y - middle[1]), 0.0, 1.0).astype(np.float32)
             covered = np.maximum(covered, np.clip(6.0 - np.abs(x - middle[0]), 0.0, 1.0) * (y > middle[1]))
@@ -55,9 +58,11 @@ def passing(kind: str) -> tuple[list[Shown], Tracks]:
             covered = rims(sitter.points[:, :2] + shift, size)
             rgb = rgb * (1.0 - covered[..., None]) + 0.015 * covered[..., None]
         shown.append(Shown(faces.frame_of(rgb, number=step + 1), covered))
-        faces_of[step + 1] = sitter.face(shift=shift, frame=step + 1)
+        hidden = kind == "stays" and step >= 7
+        face = sitter.face(shift=shift, frame=step + 1)
+        faces_of[step + 1] = replace(face, confidence=0.05) if hidden else face
     track = Track(1, faces_of, Embedding("dlib-resnet", np.zeros(128, np.float32)))
-    return shown, Tracks(tracks=(track,), frames=tuple(range(1, COUNT + 1)))
+    return shown, Tracks(tracks=(track,), frames=tuple(range(1, count + 1)))
 
 
 def rims(points: FloatArray, size: tuple[int, int]) -> FloatArray:
@@ -115,6 +120,20 @@ def test_what_passes_in_front_is_found(ball: tuple[list[Shown], Tracks]) -> None
         assert float((kept * region * (one.covered == 0.0)).sum() / region.sum()) < 0.03
     assert len(scores) >= 4
     assert min(scores) > 0.8
+
+
+def test_what_stays_in_front_in_most_frames_is_not_learnt_as_the_face() -> None:
+    shown, tracks = passing("stays", count=15)
+    found = fronts_of(shown, tracks).tracks[0]
+    for one in shown[7:]:
+        face = found.faces[one.frame.number]
+        region = face_region(face.points, shape=one.covered.shape)
+        laid = front_in_plate(face.front, words=["hand"], rgb=one.frame.rgb, window=one.frame.data_window)
+        assert laid is not None
+        score = holdout_iou(1.0 - laid, one.covered, region=region, near_pixels=0.04 * face.height)
+        assert score is not None
+        assert score > 0.75
+    assert all(found.faces[one.frame.number].front is None for one in shown[:6])
 
 
 def test_spectacles_are_held_out_whole_in_every_frame() -> None:

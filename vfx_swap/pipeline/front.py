@@ -20,12 +20,11 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import FrameFailure
 from vfx_swap.geometry.shapes import share_inside
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
-from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light, learn, left_over, steady
-from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
+from vfx_swap.models.front.appearance import Appearance, fit_view_light, learn, steady
+from vfx_swap.models.front.bridging import bridged_hands
 from vfx_swap.models.front.glare import lens_glare
-from vfx_swap.models.front.hands import HandRegions, hand_regions, hands_near, moved_hand
-from vfx_swap.models.front.passing import hand_ways, placed_hands, settled, swept
-from vfx_swap.models.front.refine import refined
+from vfx_swap.models.front.hands import HandRegions, hand_regions, hands_looked_for, hands_near, moved_hand
+from vfx_swap.models.front.passing import hand_ways, placed_hands
 from vfx_swap.models.front.rigid import Rims, pooled_rims
 from vfx_swap.models.front.rims import spectacles_matte, trace_rims
 from vfx_swap.models.front.spectacles import Spectacles, design, shows_rims
@@ -34,6 +33,7 @@ from vfx_swap.models.pictures import Matrix, apply, bytes_of, cut_upright
 from vfx_swap.models.protocols import Hand, HandFinder
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.texture import atlas_for
+from vfx_swap.pipeline.passing_mattes import Sight, passing_mattes
 from vfx_swap.pipeline.tracks_file import Tracks, rounded_track
 from vfx_swap.types import Face, Frame, Front, ModelImage, Track
 
@@ -44,6 +44,10 @@ FINE, ROUGH = 320, 160
 WHOLE = 0.7
 """Share of a face's landmarks that lie in the picture from which hands are looked for: in what is left of a face that
 the frame cuts, the finder takes lips for fingers and is sure of it."""
+LOST, AROUND = 0.1, 2
+"""Confidence under which a face is no face (`AnalyseSettings.least_confidence`), and how many frames about such a one a
+hand is looked for once more: something large passes. Looked for in every frame below 0.75, mouths of dim faces are
+taken for hands: 13 % of `react` was held out by mistake."""
 WIDE = 1.15
 """Side of a piece, as a multiple of the landmarks' extent."""
 LEARNT = 40
@@ -52,6 +56,9 @@ CUT = 1000
 """Frames that a cut counts for when light is carried from frame to frame."""
 CLEAR, ASKED = 0.6, 12
 """Confidence of a face that may say whether spectacles are worn, and how many are asked."""
+ENOUGH = 5
+"""Faces so sure from which on the rest is not learnt from: where most frames of a place show a hand, the hand would be
+taken for the face."""
 LEAST = 16
 """Pixels of a matte below which nothing is in front."""
 SEEN = {"hand": 127, "glasses": 127, "glare": 25}
@@ -155,9 +162,20 @@ def _gather(
         rgb, back = cut_upright(image.rgb, centre=(low + high) / 2, side=side, roll_degrees=0.0, size=FINE)
         into = _inverse(back)
         inside = share_inside(points, width=image.rgb.shape[1], height=image.rgb.shape[0])
-        found = () if hands is None or inside < WHOLE else hands_near(image, points, finder=hands)
+        found: tuple[Hand, ...] = ()
+        if hands is not None and inside >= WHOLE:
+            found = hands_near(image, points, finder=hands)
+            if not found and _hidden_near(tracks, track_id, frame.number):
+                found = hands_looked_for(image, points, finder=hands)
         back[:, 2] += origin[:2]
         pieces.add(track_id, face, time, rgb, back, [moved_hand(hand, into) for hand in found])
+
+
+def _hidden_near(tracks: Sequence[Track], track_id: int, number: int) -> bool:
+    """Whether something hid a face so far that it was lost, in this frame or in one close by."""
+    faces = next(track.faces for track in tracks if track.id == track_id)
+    near = (faces.get(number + step) for step in range(-AROUND, AROUND + 1))
+    return any(face is not None and (face.bridged or face.confidence < LOST) for face in near)
 
 
 def _inverse(matrix: Matrix) -> Matrix:
@@ -188,8 +206,6 @@ class _Seen:
 
     view: FaceView
     hands: HandRegions
-    way: np.ndarray | None
-    """(2,) of the hand in a frame, in the piece's own pixels."""
 
 
 def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
@@ -197,7 +213,10 @@ def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
     there = _hands_through(pieces.of_track.get(track.id, []))
     if not there:
         return track
-    some = [there[index] for index in np.unique(np.linspace(0, len(there) - 1, LEARNT).round().astype(int))]
+    # A face that is half hidden for long is learnt from the frames that show it.
+    sure = [piece for piece in there if piece.face.confidence >= CLEAR]
+    sure = sure if len(sure) >= ENOUGH else there
+    some = [sure[index] for index in np.unique(np.linspace(0, len(sure) - 1, LEARNT).round().astype(int))]
     seen = [_look(piece, pieces, atlases.light) for piece in some]
     face = learn([one.view for one in seen], [_free(one) for one in seen], atlases.light)
     known = _Known(face=face, worn=_worn(some, pieces, face, atlases.rims))
@@ -207,10 +226,12 @@ def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
         one = _look(piece, pieces, atlases.light)
         lights.append(fit_view_light(one.view, face, trust=_free(one)))
     expected = steady(lights, [piece.time for piece in there])
-    passing = [
-        _passing(pieces.picture(piece), _look(piece, pieces, atlases.light), face, light, held=piece.held)
-        for piece, light in zip(there, expected, strict=True)
-    ]
+    passing = passing_mattes(
+        [piece.time for piece in there],
+        expected,
+        face,
+        see=lambda index: _sight(there[index], pieces, atlases.light),
+    )
     rims = _rims(there, pieces, passing, known.worn, atlases.rims)
     faces = dict(track.faces)
     for piece, hand, worn in zip(there, passing, rims, strict=True):
@@ -219,20 +240,19 @@ def _with_fronts(track: Track, pieces: _Pieces, atlases: _Atlases) -> Track:
 
 
 def _hands_through(there: Sequence[_Piece]) -> list[_Piece]:
-    """The pieces, with hands that the finder lost for a frame where they pass, and word of those that it kept.
+    """The pieces, with hands that the finder lost for a few frames while they pass, and word of those that it kept.
 
-    Blurred by its motion, a hand is lost in single frames; found in one frame alone, it may be none.
+    Blurred by its motion, a hand is lost in some frames; found in one frame alone, it may be none.
     """
+    found = [[moved_hand(hand, piece.back) for hand in piece.hands] for piece in there]
     out = []
-    for index, piece in enumerate(there):
+    for index, (piece, hands) in enumerate(zip(there, bridged_hands(found, [one.time for one in there]), strict=True)):
+        added = tuple(moved_hand(hand, _inverse(piece.back)) for hand in hands[len(piece.hands) :])
         around = [there[other] for other in (index - 1, index + 1) if 0 <= other < len(there)]
-        held = [one for one in around if one.hands and abs(one.time - piece.time) == 1]
-        hands = piece.hands
-        if not hands and len(held) == 2 and all(len(one.hands) == 1 for one in held):
-            before, after = (moved_hand(one.hands[0], one.back) for one in held)
-            middle = Hand(points=0.5 * (before.points + after.points), score=min(before.score, after.score))
-            hands = (moved_hand(middle, _inverse(piece.back)),)
-        out.append(replace(piece, hands=hands, held=bool(held)))
+        beside = sum(bool(one.hands) and abs(one.time - piece.time) == 1 for one in around)
+        # One that was put in is believed when both sides have it; in a longer gap the picture must show it.
+        held = beside > 0 if piece.hands else beside == 2
+        out.append(replace(piece, hands=(*piece.hands, *added), held=held))
     return _placed(out)
 
 
@@ -277,7 +297,19 @@ def _look(piece: _Piece, pieces: _Pieces, atlas: Atlas) -> _Seen:
     small = np.column_stack([flat, points[:, 2] * scale]).astype(np.float32)
     matrix = np.array([[shrink, 0.0, 0.5 * shrink - 0.5], [0.0, shrink, 0.5 * shrink - 0.5]])
     hands = hand_regions([moved_hand(hand, matrix) for hand in piece.hands], size=ROUGH)
-    return _Seen(view=look(np.asarray(rgb, np.float32), small, atlas), hands=hands, way=piece.way)
+    return _Seen(view=look(np.asarray(rgb, np.float32), small, atlas), hands=hands)
+
+
+def _sight(piece: _Piece, pieces: _Pieces, atlas: Atlas) -> Sight:
+    seen = _look(piece, pieces, atlas)
+    return Sight(
+        rgb=pieces.picture(piece),
+        view=seen.view,
+        hands=seen.hands,
+        count=len(piece.hands),
+        held=piece.held,
+        way=piece.way,
+    )
 
 
 def _free(seen: _Seen) -> FloatArray:
@@ -319,23 +351,3 @@ def _front(piece: _Piece, pieces: _Pieces, passing: np.ndarray | None, rims: Rim
     if not kept:
         return None
     return Front(left=float(piece.back[0, 2]), top=float(piece.back[1, 2]), step=step, mattes=kept)
-
-
-def _passing(rgb: FloatArray, seen: _Seen, face: Appearance, expected: ViewLight, *, held: bool) -> np.ndarray | None:
-    """(FINE, FINE) uint8 of hands and whatever else is no part of the face; None: nothing.
-
-    Hands that the frames beside show too (`held`) are believed as they are found.
-    """
-    view = seen.view
-    light = fit_view_light(view, face, trust=_free(seen), expected=expected)
-    hands = seen.hands if held else confirmed(view, face, light, seen.hands)
-    if is_clear(view, face, light, hands):
-        return None
-    if held and seen.way is not None:
-        hands = settled(hands, seen.way * (ROUGH / FINE), view, *left_over(view, face, light))
-    found = front_of(view, face, light, hands=hands)
-    # Once more, with the light of what is not in front alone.
-    trust = np.asarray(1.0 - np.clip(2.0 * found[view.rows, view.columns], 0.0, 1.0), dtype=np.float32)
-    found = front_of(view, face, fit_view_light(view, face, trust=trust, expected=expected), hands=hands)
-    inside = view.picture(np.ones(len(view.rows), np.float32)) > 0.0
-    return swept(refined(found, inside, rgb), hands, inside, seen.way)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.models.front.hands import hand_regions, hands_near, hidden_share, moved_hand
+from vfx_swap.models.front.hands import hand_regions, hands_looked_for, hands_near, hidden_share, moved_hand
 from vfx_swap.models.protocols import Hand
 from vfx_swap.types import ModelImage
 
@@ -71,3 +71,32 @@ def test_hands_are_told_in_the_picture_s_pixels() -> None:
     assert finder.shown == (400, 400, 3)
     # The piece is 200 pixels wide about (150, 130): half a pixel each, from (50, 30).
     np.testing.assert_allclose(hand.points[0, :2], (50.0 + 150.0, 30.0 + 175.0), atol=1.0)
+
+
+class Turned(Finder):
+    """Sees no hand but in the third piece, and there its wrist in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def hands(self, image: ModelImage, /) -> tuple[Hand, ...]:
+        self.looks += 1
+        middle = (image.rgb.shape[1] - 1) / 2.0
+        return (open_hand(middle, middle, 50.0),) if self.looks == 3 else ()
+
+
+def test_a_hand_is_looked_for_until_one_piece_shows_it() -> None:
+    finder = Turned()
+    image = ModelImage(np.zeros((600, 800, 3), np.float32))
+    points = grid_face(300.0, 200.0, 100.0)
+    (hand,) = hands_looked_for(image, points, finder=finder)
+    assert finder.looks == 3
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    side = float((high - low).max())
+    # The middle of that piece: half a face below the face's own, turned there by 30 degrees.
+    assert hand.points[0, :2] == pytest.approx((low + high) / 2 + [0.0, 0.5 * side], abs=1.5)
+    up = hand.points[9, :2] - hand.points[0, :2]
+    assert abs(np.degrees(np.arctan2(up[0], -up[1]))) == pytest.approx(30.0, abs=1.0)
+    assert hands_looked_for(image, points, finder=finder) == ()
+    assert finder.looks == 8

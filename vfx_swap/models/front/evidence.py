@@ -12,7 +12,7 @@ from vfx_swap.models.front.view import FaceView
 from vfx_swap.models.front.walker import walk
 from vfx_swap.models.reprojection.soft import blur, smoothstep
 
-__all__ = ["confirmed", "front_of", "is_clear"]
+__all__ = ["confirmed", "front_of", "is_clear", "odds_of"]
 
 PRIOR = -3.0
 """Log odds of something in front where a view fits."""
@@ -46,8 +46,37 @@ CONFIRMED = 0.25
 """Share of strange pixels under a hand that is there."""
 
 
-def front_of(view: FaceView, appearance: Appearance, light: ViewLight, *, hands: HandRegions) -> FloatArray:
+def front_of(
+    view: FaceView,
+    appearance: Appearance,
+    light: ViewLight,
+    *,
+    hands: HandRegions,
+    odds: FloatArray | None = None,
+) -> FloatArray:
     """(size, size) 0 to 1: how surely something lies in front.
+
+    Args:
+        view: of the face.
+        appearance: of the performer.
+        light: of the view.
+        hands: where hands are.
+        odds: (k,) in place of `odds_of` this view alone.
+    """
+    left, _, _ = left_over(view, appearance, light)
+    if odds is None:
+        odds = odds_of(view, appearance, light, hands=hands)
+    surely = hands.surely[view.rows, view.columns] > 0.0
+    wanted = view.picture(np.asarray(1.0 / (1.0 + np.exp(-odds)), np.float32))
+    weight = view.picture(np.asarray(0.06 * np.abs(odds) ** 1.5 + 0.2 * surely, np.float32))
+    inside = view.picture(np.ones(len(view.rows), np.float32)) > 0.0
+    edge = np.asarray(EDGE, np.float32)
+    found = walk(wanted, weight, (view.picture(left / edge), view.picture(view.log / edge)), inside)
+    return _whole(found, inside, hands)
+
+
+def odds_of(view: FaceView, appearance: Appearance, light: ViewLight, *, hands: HandRegions) -> FloatArray:
+    """(k,) log odds, pixel by pixel, that something lies in front; 0 where nothing can be told.
 
     Args:
         view: of the face.
@@ -61,17 +90,10 @@ def front_of(view: FaceView, appearance: Appearance, light: ViewLight, *, hands:
     light_odds = LIGHT * spreads[:, 0] ** 2
     light_odds = np.where(left[:, 0] < BLACK, light_odds, np.minimum(light_odds, MOST_LIGHT))
     odds = PRIOR + np.minimum(COLOUR * colour, 9.0) + np.minimum(light_odds, 9.0)
-    at = (view.rows, view.columns)
-    surely = hands.surely[at] > 0.0
+    surely = hands.surely[view.rows, view.columns] > 0.0
     if surely.any():
         odds = odds + _like_the_hand(view, spreads, hands)
-    odds = np.clip(odds, -4.0, 6.0) * known + np.where(surely, SURELY, 0.0)
-    wanted = view.picture(np.asarray(1.0 / (1.0 + np.exp(-odds)), np.float32))
-    weight = view.picture(np.asarray(0.06 * np.abs(odds) ** 1.5 + 0.2 * surely, np.float32))
-    inside = view.picture(np.ones(len(view.rows), np.float32)) > 0.0
-    edge = np.asarray(EDGE, np.float32)
-    found = walk(wanted, weight, (view.picture(left / edge), view.picture(view.log / edge)), inside)
-    return _whole(found, inside, hands)
+    return np.asarray(np.clip(odds, -4.0, 6.0) * known + np.where(surely, SURELY, 0.0), dtype=np.float32)
 
 
 def _whole(found: FloatArray, inside: np.ndarray, hands: HandRegions) -> FloatArray:

@@ -13,7 +13,7 @@ from vfx_swap.models.pictures import Matrix, apply, cut_upright
 from vfx_swap.models.protocols import Hand, HandFinder
 from vfx_swap.types import ModelImage
 
-__all__ = ["HandRegions", "hand_regions", "hands_near", "hidden_share", "moved_hand", "palm_length"]
+__all__ = ["HandRegions", "hand_regions", "hands_looked_for", "hands_near", "hidden_share", "moved_hand", "palm_length"]
 
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 PALM = (0, 1, 5, 9, 13, 17)
@@ -26,6 +26,9 @@ FOREARM = (0.26, 0.38)
 FOREARM_LENGTH = 3.0
 WIDE, SEEN = 2.1, 448
 """Side of the piece that hands are looked for in, in faces, and in pixels: a palm just outside the face counts."""
+LOOKS = ((3.0, 0.5, 0.0), (4.0, 0.5, -30.0), (4.0, 0.5, 30.0), (3.0, 0.5, 30.0), (3.0, 0.5, -30.0))
+"""Side of a piece in faces, how far below the face's middle it lies, and its turn in degrees: where a hand is looked
+for again. A detector of palms is sure of one size and turn and blind to the next."""
 SMALL = 128
 
 
@@ -98,6 +101,27 @@ def hands_near(
     side = wide * max(4.0, float((high - low).max()))
     piece, back = cut_upright(image.rgb, centre=(low + high) / 2, side=side, roll_degrees=0.0, size=size)
     return tuple(moved_hand(hand, back) for hand in finder.hands(ModelImage(piece)))
+
+
+def hands_looked_for(image: ModelImage, points: FloatArray, *, finder: HandFinder) -> tuple[Hand, ...]:
+    """The hands about a face that `hands_near` shows none of, from wider and turned pieces: the first that shows one.
+
+    For frames in which something must be there: up to five looks a frame.
+
+    Args:
+        image: the picture.
+        points: (478, 3) landmarks of the face, pixels of the picture.
+        finder: of hands.
+    """
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    side = max(4.0, float((high - low).max()))
+    for wide, below, turn in LOOKS:
+        centre = (low + high) / 2 + np.array([0.0, below * side])
+        piece, back = cut_upright(image.rgb, centre=centre, side=wide * side, roll_degrees=turn, size=SEEN)
+        found = finder.hands(ModelImage(piece))
+        if found:
+            return tuple(moved_hand(hand, back) for hand in found)
+    return ()
 
 
 def moved_hand(hand: Hand, matrix: Matrix) -> Hand:
