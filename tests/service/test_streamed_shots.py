@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.pipeline.shot_fakes import ALL, SHOT_FILE, TODAY, make_shot, rows_of, tools
@@ -39,6 +41,31 @@ def test_a_shot_that_the_server_cannot_read(tmp_path: Path, capsys: pytest.Captu
         (here / "plates" / "plate.0004.exr").write_bytes(b"no picture")
         assert run(["render", str(here / "sh010.toml"), "--server", server.address, "--stream"]) in (1, 2)
         assert "plate.0004.exr" in capsys.readouterr().err
+
+
+def test_mattes_of_the_user_s_own_are_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "here"
+    make_shot(here)
+    assert cv2.imwrite(str(here / "roto.png"), np.zeros((8, 8), np.uint8))
+    for text, named in (
+        ('holdout_matte = "roto.png"', "matte.holdout_matte cannot go"),
+        (
+            'holdout_matte = "roto.png"\ngarbage_matte = "roto.png"',
+            "matte.holdout_matte and matte.garbage_matte cannot",
+        ),
+    ):
+        (here / "sh010.toml").write_text(f"{SHOT_FILE}[matte]\n{text}\n", encoding="utf-8")
+        out = load_shot(here / "sh010.toml")
+        with quick_server(tmp_path / "elsewhere") as server:
+            assert run(["render", str(here / "sh010.toml"), "--server", server.address, "--stream"]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert named in said
+        assert "roto.png" in said
+        assert "without --stream" in said
+        assert files_of(out) == {}
+        assert not list(Path(out.output).parent.glob("*.tracks.json"))
 
 
 def test_what_does_not_go_with_streaming(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from vfx_swap.client.frames import parse_frames, process_frames
 from vfx_swap.client.tracks import track_frames
 from vfx_swap.client.values import RenderReport
 from vfx_swap.colour.ocio import ColourConfig
-from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, InputError, VfxSwapError
+from vfx_swap.errors import CancelledError, FrameFailure, FramesFailedError, InputError, UsageError, VfxSwapError
 from vfx_swap.io.atomic import atomic_write
 from vfx_swap.io.outputs import Output, open_output
 from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never_cancelled, no_progress
@@ -59,12 +59,13 @@ async def stream_shot(
         cancelled: asked between frames.
 
     Raises:
-        InputError, UsageError: plate or range are not fit.
+        InputError, UsageError: plate or range are not fit; the shot has mattes of its own, which no stream carries.
         FramesFailedError: some frames failed, each named; the others are written.
         CancelledError: stopped; what is written stays.
         OutputError: a result cannot be written.
         VfxSwapError: as the server says.
     """
+    _refuse_mattes(shot)
     opened = open_shot_plate(
         shot.plate,
         frames=shot.frames,
@@ -157,6 +158,23 @@ async def stream_parse(
 
 def _are_of(path: Path, plate_digest: str) -> bool:
     return path.exists() and load_tracks(path).plate_digest == plate_digest
+
+
+def _refuse_mattes(shot: Shot) -> None:
+    """A stream carries plates, tracks and identities. Mattes that were drawn stay here, and a frame without them would
+    show the swap where somebody took it off.
+
+    Raises:
+        UsageError: the shot names mattes of its own.
+    """
+    named = [key for key in ("holdout_matte", "garbage_matte") if getattr(shot.matte, key)]
+    if named:
+        keys = " and ".join(f"matte.{key}" for key in named)
+        raise UsageError(
+            f"{keys} cannot go with streamed frames: a stream carries no mattes of your own",
+            where=getattr(shot.matte, named[0]),
+            mend="Render here, or without --stream on a server that reads this folder",
+        )
 
 
 def _reader(opened: ShotPlate) -> Callable[[int], PlateFrame]:
