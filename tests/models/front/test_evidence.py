@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from tests.models.front.test_hands import open_hand
 from vfx_swap.arrays import FloatArray
 from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light
 from vfx_swap.models.front.evidence import front_of, is_clear
@@ -55,3 +58,14 @@ def test_a_grey_a_black_and_a_red_thing_are_not(change: tuple[float, float, floa
     found = front_of(view, appearance, light, hands=none) > 0.5
     assert found[patch > 0.0].mean() > 0.9
     assert found[patch == 0.0].mean() < 0.05
+
+
+def test_a_speck_of_face_in_a_hand_is_hand_and_a_wide_gap_is_not() -> None:
+    view, appearance, light, _ = scene((-0.4, 0.3, -0.3))
+    hands = hand_regions([open_hand(26.0, 82.0, 8.0)], size=SIZE)
+    for side, filled in ((4, True), (16, False)):
+        log = view.log.copy()
+        gap = (np.abs(view.rows - 67) < side / 2) & (np.abs(view.columns - 35) < side / 2)
+        log[gap] = SKIN
+        found = front_of(replace(view, log=log), appearance, light, hands=hands)
+        assert bool(found[67, 35] > 0.5) is filled

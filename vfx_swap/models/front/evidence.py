@@ -33,6 +33,9 @@ EDGE = (0.16, 0.06, 0.07)
 HAND_SPREAD = (0.15, 0.05, 0.06)
 """Least spread of a hand's luminance and colours about its mean nearby."""
 
+GAP = 0.015
+"""Share of the face under which a gap that something in front encloses is a mistake wherever a hand was found."""
+
 LIKELY, UNLIKELY, BEYOND = 2.5, 0.0, -1.5
 """Log odds by place: within the usual width of a hand that was found, within the greatest, and past it."""
 SPECK, HOLE = 0.003, 0.06
@@ -106,11 +109,14 @@ def _whole(found: FloatArray, inside: np.ndarray, hands: HandRegions) -> FloatAr
     kept = cv2.dilate(kept, np.ones((5, 5), np.uint8))
     found = np.where(kept > 0, found, np.minimum(found, 0.25))
     # What the rest of the hand encloses is hand.
+    cross = np.ones((3, 3), np.uint8)
     clear = ((found <= 0.5) & inside).astype(np.uint8)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(clear, connectivity=4)
     for label in range(1, count):
         hole = labels == label
-        if boxes[label, cv2.CC_STAT_AREA] < HOLE * float(inside.sum()) and float(hands.likely[hole].mean()) > 0.6:
+        share = boxes[label, cv2.CC_STAT_AREA] / float(inside.sum())
+        little = share < GAP and hands.surely.any() and not (cv2.dilate(hole.astype(np.uint8), cross) > inside).any()
+        if little or (share < HOLE and float(hands.likely[hole].mean()) > 0.6):
             found[hole] = 1.0
     return found.astype(np.float32)
 
