@@ -42,6 +42,8 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name == "OCIO" or name.startswith("VFX_SWAP_"):
             monkeypatch.delenv(name)
+    # A facility's own file would decide what consent is asked for; tests write theirs.
+    monkeypatch.setattr("vfx_swap.settings.facility.MACHINE_FILE", ROOT / "there is no facility file")
 
 
 @pytest.fixture(autouse=True)

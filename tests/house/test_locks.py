@@ -90,6 +90,19 @@ def test_what_reads_other_timelines_is_pinned_as_the_tests_have_it() -> None:
     assert not re.search(r"://|-r /|-c /", text_of("editors"))
 
 
+def test_what_signs_outputs_is_pinned_alone_and_free_for_paid_work() -> None:
+    found = pins("provenance")
+    assert set(found) == {"c2pa-python"}  # of what it asks for, toml is read by its own build alone
+    wanted = Requirement(project()["project"]["optional-dependencies"]["provenance"][0])
+    assert wanted.specifier.contains(found["c2pa-python"].version)
+    assert found["c2pa-python"].hashes
+    assert f"c2pa-python=={found['c2pa-python'].version}\n" in (ROOT / "requirements/provenance.in").read_text()
+    assert not re.search(r"://|-r /|-c /", text_of("provenance"))
+    here = installed().get("c2pa-python")
+    if here is not None:
+        assert here.metadata["License"] == "MIT OR Apache-2.0"
+
+
 @pytest.mark.parametrize("lock", ["base", "gpu"])
 def test_exactly_one_cv2_and_one_onnxruntime_and_no_torch(lock: str) -> None:
     names = set(pins(lock))
@@ -172,10 +185,15 @@ def test_scripts_work_from_anywhere() -> None:
 
 def test_no_stray_requirement_files() -> None:
     names = {path.name for path in (ROOT / "requirements").iterdir()}
-    inputs = {f"{name}.in" for name in ("blender", "blender-lts", "gpu", "doubles", "editors", "training")}
+    inputs = {
+        f"{name}.in" for name in ("blender", "blender-lts", "gpu", "doubles", "editors", "provenance", "training")
+    }
     inputs |= {"overrides.txt", "overrides-gpu.txt"}
     assert names == {
-        *(f"{lock}.lock" for lock in (*LOCKS, "doubles", "editors", "blender", "blender-lts", "training")),
+        *(
+            f"{lock}.lock"
+            for lock in (*LOCKS, "doubles", "editors", "blender", "blender-lts", "provenance", "training")
+        ),
         *inputs,
     }
 

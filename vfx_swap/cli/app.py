@@ -19,6 +19,7 @@ from vfx_swap.cli.jobs import jobs_app
 from vfx_swap.cli.light import light
 from vfx_swap.cli.models import models_app
 from vfx_swap.cli.parse import parse
+from vfx_swap.cli.provenance import provenance_app
 from vfx_swap.cli.qc import qc
 from vfx_swap.cli.render import render
 from vfx_swap.cli.serve import serve
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.add_typer(identity_app, name="identity")
 app.add_typer(consent_app, name="consent")
+app.add_typer(provenance_app, name="provenance")
 app.command("swap")(swap)
 app.command("simswap", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(simswap)
 app.command("track")(track)

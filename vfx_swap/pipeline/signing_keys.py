@@ -7,14 +7,13 @@ said by the facility file alone, which lists public keys with their roles.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vfx_swap.errors import InputError, MissingInputError, OutputError
-from vfx_swap.io.atomic import output_error
+from vfx_swap.errors import InputError
+from vfx_swap.io.private_files import read_private, write_private
 from vfx_swap.pipeline.jws import JwsError, decode, encode, public_x, strict_json, thumbprint
 from vfx_swap.settings.facility import ROLES, Role
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["KEY_SCHEMA", "SigningKey", "load_key", "new_key"]
 
 KEY_SCHEMA = "vfx_swap/key.1"
-MAX_KEY_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +55,7 @@ def new_key(path: str | Path, *, role: Role) -> SigningKey:
     key = SigningKey(Ed25519PrivateKey.from_private_bytes(secrets.token_bytes(32)), role)
     jwk = {"crv": "Ed25519", "d": encode(key.private.private_bytes_raw()), "kty": "OKP", "x": key.x}
     text = json.dumps({"schema": KEY_SCHEMA, "role": role, "kid": key.kid, "jwk": jwk}, indent=1) + "\n"
-    try:
-        where.parent.mkdir(parents=True, exist_ok=True)
-        # O_EXCL: a key that signed records must never be written over.
-        with os.fdopen(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except FileExistsError as error:
-        raise OutputError("there is a file of this name", where=where, mend="Choose another name") from error
-    except OSError as error:
-        raise output_error(error, where) from error
+    write_private(where, text.encode("ascii"))
     return key
 
 
@@ -80,16 +68,7 @@ def load_key(path: str | Path) -> SigningKey:
     """
     where = Path(path)
     mend = "Make one: vfx-swap consent key --help"
-    try:
-        with where.open("rb") as file:
-            shared = os.fstat(file.fileno()).st_mode & 0o077
-            text = file.read(MAX_KEY_BYTES + 1)
-    except FileNotFoundError as error:
-        raise MissingInputError("there is no such key", where=where, mend=mend) from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", where=where) from error
-    if shared:
-        raise InputError("is a private key that others can read", where=where, mend=f"Run: chmod 600 {where}")
+    text = read_private(where, mend=mend)
     try:
         return _key(strict_json(text))
     except JwsError as error:
