@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import resource
@@ -31,15 +32,19 @@ from tests.pipeline.c2pa_parts import (
 from vfx_swap.errors import (
     CannotRunError,
     ConsentRevokedError,
+    ConsentSignatureError,
     MissingInputError,
     OutputError,
     UsageError,
     VfxSwapError,
 )
+from vfx_swap.pipeline.consent_files import new_record
 from vfx_swap.pipeline.credentials import Credential
+from vfx_swap.pipeline.ledger import append_usage
 from vfx_swap.pipeline.provenance import COMPOSITE, sidecar_of, sign_file, verify_file
 from vfx_swap.pipeline.provenance_facts import gather_facts
-from vfx_swap.settings.facility import ConsentPolicy, Facility
+from vfx_swap.pipeline.signed_record import record_digest
+from vfx_swap.settings.facility import ConsentPolicy, Facility, LedgerSettings
 
 pytestmark = pytest.mark.provenance
 
@@ -202,6 +207,19 @@ def test_nothing_is_signed_that_was_revoked(tmp_path: Path) -> None:
     strict = Facility(consent=ConsentPolicy(revocations=str(tmp_path / "there is no list.jws")))
     with pytest.raises(ConsentRevokedError):
         gather_facts([frame], facility=strict, today=TODAY)
+
+
+def test_a_record_named_beside_and_the_ledger_s_end_are_in_it_as_digests(tmp_path: Path) -> None:
+    record = tmp_path / "ada.json"
+    made = new_record(record, performer="Ada Example", scope="A scene", expires=date(2099, 1, 1), today=TODAY)
+    head = append_usage(tmp_path / "usage.jsonl", event="begun", uses=[])
+    facility = Facility(ledger=LedgerSettings(file=str(tmp_path / "usage.jsonl")))
+    said = gather_facts([], consents=[record], facility=facility, today=TODAY).said()
+    assert (said["consent_sha256"], said["ledger_sha256"]) == ([record_digest(made.record_json)], head.sha256)
+    assert "Ada" not in json.dumps(said)
+    strict = Facility(consent=ConsentPolicy(policy="signed"))
+    with pytest.raises(ConsentSignatureError):
+        gather_facts([], consents=[record], facility=strict, today=TODAY)
 
 
 def test_what_is_signed_is_not_signed_over(tmp_path: Path, signer: tuple[Credential, str]) -> None:
