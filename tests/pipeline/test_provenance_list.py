@@ -71,6 +71,23 @@ def test_frames_missing_added_and_altered_are_named(
     assert stranger.state == "altered"
 
 
+@pytest.mark.parametrize("what", ["changed", "missing", "added"])
+def test_one_frame_that_is_not_as_signed_is_enough(
+    what: str, sequence: str, tmp_path: Path, signer: tuple[Credential, str]
+) -> None:
+    signing, root = signer
+    list(sign_outputs([sequence], credential=signing, facility=Facility(), today=TODAY))
+    if what == "changed":
+        flipped(tmp_path / "shot.1004.exr", -5)
+    elif what == "missing":
+        (tmp_path / "shot.1004.exr").unlink()
+    else:
+        exr_frame(tmp_path / "shot.1005.exr")
+    (found,) = verify_outputs([sequence], trust=root)
+    assert found.state == "altered"
+    assert [name for name in ("changed", "missing", "added") if getattr(found, name)] == [what]
+
+
 def test_a_list_that_was_edited_or_lost_its_manifest_counts_for_nothing(
     sequence: str, tmp_path: Path, signer: tuple[Credential, str]
 ) -> None:
