@@ -45,6 +45,11 @@ _Backbone = Annotated[
     typer.Option(metavar="FILE", help="Of the projected judge: a ResNet-18's weights, or a trained parser."),
 ]
 _Shake = Annotated[float, typer.Option(metavar="F", help="Shake swaps before the recogniser sees them.")]
+_Tell = Annotated[bool, typer.Option("--tell", help="Tell the patch judge whose face it should be.")]
+_Keep = Annotated[bool, typer.Option("--keep", help="Every checkpoint's generator too, by its step.")]
+_Start = Annotated[
+    str | None, typer.Option("--from", metavar="FILE|ID", help="Weights to start from; their sizes are taken.")
+]
 _Board = Annotated[bool, typer.Option("--tensorboard", help="Curves and sheets for TensorBoard too.")]
 _Augment = Annotated[float, typer.Option(metavar="F", help="0: none; 1: mirrored, graded by 8 %.")]
 
@@ -180,9 +185,7 @@ def generator(
     crops: _Crops,
     out: _Out,
     recogniser: Annotated[Path, typer.Option(metavar="FILE", help="Safetensors of the recogniser; it stays as it is.")],
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="FILE|ID", help="Weights to start from; their sizes are taken.")
-    ] = None,
+    start: _Start = None,
     recipe: Annotated[str, typer.Option(metavar="NAME", help="paper or projected.")] = "paper",
     backbone: _Backbone = None,
     steps: _Steps = 500000,
@@ -197,10 +200,10 @@ def generator(
     features: _Weight = None,
     penalty: _Weight = None,
     shake: _Shake = 0.0,
-    tell: Annotated[bool, typer.Option("--tell", help="Tell the patch judge whose face it should be.")] = False,
+    tell: _Tell = False,
     average: Annotated[float, typer.Option(metavar="F", help="Decay of the moving average.")] = 0.999,
     half: Annotated[bool, typer.Option("--half", help="Half precision; CUDA only.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Every checkpoint's generator too, by its step.")] = False,
+    keep: _Keep = False,
     augment: _Augment = 1.0,
     seed: _Seed = 0,
     resume: _Resume = False,

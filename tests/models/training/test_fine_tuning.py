@@ -55,9 +55,9 @@ def test_a_trainer_keeps_to_the_casting_of_its_crops(crops: Crops) -> None:
         return int(crops.labels[int(off.argmin())])
 
     for step in (1, 3, 5, 7):
-        performers, identities, same = trainer._rows(step, 0)
-        assert not same
-        pairs = {(whose(one), whose(other)) for one, other in zip(performers, identities, strict=True)}
+        rows = trainer._rows(step, 0)
+        assert not rows.same
+        pairs = {(whose(one), whose(other)) for one, other in zip(rows.performer, rows.identity, strict=True)}
         assert pairs <= set(crops.casting)
 
 
