@@ -180,11 +180,45 @@ def _interpolate(region: FloatArray, x: np.ndarray, y: np.ndarray, how: Filter) 
         region = np.asarray(cv2.cvtColor(region, cv2.COLOR_RGB2RGBA), np.float32)
     out = np.empty((*x.shape, channels), dtype=np.float32)
     step = min(max(1, BAND // max(1, x.shape[1])), max(1, x.shape[0]))
-    room = _Room.of(step, x.shape[1], region.shape[2])
+    cubic, room = _Cubic.of(region), _Room.of(step, x.shape[1], region.shape[2])
     for start in range(0, x.shape[0], step):
         band = slice(start, start + step)
-        out[band] = _catmull_rom(region, x[band], y[band], room.rows(len(x[band])))[..., :channels]
+        out[band] = _catmull_rom(cubic, x[band], y[band], room.rows(len(x[band])))[..., :channels]
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Cubic:
+    """A picture as the cubic reads it, (h, w, c) each; the border repeats."""
+
+    region: FloatArray
+    across: FloatArray
+    """Its second difference along rows: left + right - 2 own."""
+    down: FloatArray
+    """The same along columns."""
+    both: FloatArray
+    """The same of `across` along columns."""
+    low: FloatArray
+    """The least of a pixel, its right, its lower and its lower right neighbour."""
+    high: FloatArray
+    """The greatest of them."""
+
+    @classmethod
+    def of(cls, region: FloatArray) -> _Cubic:
+        """Of a finite picture."""
+
+        def bent(picture: FloatArray, kernel: np.ndarray) -> FloatArray:
+            found = cv2.filter2D(picture, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
+            return np.asarray(found, np.float32).reshape(region.shape)
+
+        row = np.array([[1.0, -2.0, 1.0]])
+        across, four = bent(region, row), np.ones((2, 2), np.uint8)
+        extremes = (
+            np.asarray(of(region, four, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE), np.float32)
+            for of in (cv2.erode, cv2.dilate)
+        )
+        low, high = (one.reshape(region.shape) for one in extremes)
+        return cls(region, across, bent(region, row.T), bent(across, row.T), low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,9 +226,9 @@ class _Room:
     """Memory for one band of samples, used again by the next: fresh memory costs more than the sums."""
 
     wide: np.ndarray
-    """(6, height, width) float64."""
+    """(2, height, width) float64."""
     axes: np.ndarray
-    """(2, 8, height, width) float32: for columns and rows, three positions, three weights, two pixels beside."""
+    """(2, 3, height, width) float32: for columns and rows, position, pixel, weight of the second difference."""
     colour: np.ndarray
     """(5, height, width, channels) float32."""
 
@@ -202,8 +236,8 @@ class _Room:
     def of(cls, height: int, width: int, channels: int) -> _Room:
         """Room for so many rows and columns."""
         return cls(
-            np.empty((6, height, width)),
-            np.empty((2, 8, height, width), np.float32),
+            np.empty((2, height, width)),
+            np.empty((2, 3, height, width), np.float32),
             np.empty((5, height, width, channels), np.float32),
         )
 
@@ -212,69 +246,54 @@ class _Room:
         return _Room(self.wide[:, :count], self.axes[:, :, :count], self.colour[:, :count])
 
 
-def _catmull_rom(region: FloatArray, x: np.ndarray, y: np.ndarray, room: _Room) -> FloatArray:
+def _catmull_rom(cubic: _Cubic, x: np.ndarray, y: np.ndarray, room: _Room) -> FloatArray:
     """Some rows of `_interpolate`.
 
-    The 16 taps are fetched as 9 bilinear samples: the two middle weights have one sign, so one sample
-    between their pixels gives their sum.
+    Along one axis Catmull-Rom at t between two pixels is `L(p) - t (1 - t) / 2 L(d)`: L interpolates linearly, d is the
+    second difference (Hermite's form with tangents (p[i + 1] - p[i - 1]) / 2, gathered by t (1 - t)). Along both axes
+    four bilinear samples at one place do what 16 taps do.
     """
-    columns, rows = room.axes
-    taken, weights, out, low, high = room.colour
-    channels = region.shape[2]
+    (at_x, pixel_x, bend_x), (at_y, pixel_y, bend_y) = room.axes
+    out, bent, taken, weight_x, weight_y = room.colour
+    channels = out.shape[-1]
+    _places(x, cubic.region.shape[1], room.wide, room.axes[0])
+    _places(y, cubic.region.shape[0], room.wide, room.axes[1])
+    # A weight a channel, side by side: numpy is slow where the last axis of one of two is 1.
+    cv2.merge([bend_x] * channels, weight_x)
+    cv2.merge([bend_y] * channels, weight_y)
     with np.errstate(over="ignore", invalid="ignore"):
-        _cubic_taps(x, region.shape[1], room.wide, columns)
-        _cubic_taps(y, region.shape[0], room.wide, rows)
-        out[:] = 0.0
-        for at_y, weight_y in zip(rows[:3], rows[3:6], strict=True):
-            for at_x, weight_x in zip(columns[:3], columns[3:6], strict=True):
-                _remapped(region, at_x, at_y, cv2.INTER_LINEAR, into=taken)
-                # A weight a channel, side by side: numpy is slow where the last axis of one of two is 1.
-                cv2.merge([weight_x * weight_y] * channels, weights)
-                np.multiply(taken, weights, out=taken)
-                np.add(out, taken, out=out)
-    _remapped(region, columns[6], rows[6], cv2.INTER_NEAREST, into=low)
-    high[:] = low
-    for column, row in ((columns[7], rows[6]), (columns[6], rows[7]), (columns[7], rows[7])):
-        _remapped(region, column, row, cv2.INTER_NEAREST, into=taken)
-        np.minimum(low, taken, out=low)
-        np.maximum(high, taken, out=high)
-    np.maximum(out, low, out=out)
-    held: FloatArray = np.minimum(out, high, out=out)
+        for plain, curved, found in ((cubic.region, cubic.across, out), (cubic.down, cubic.both, bent)):
+            _remapped(plain, at_x, at_y, cv2.INTER_LINEAR, into=found)
+            _remapped(curved, at_x, at_y, cv2.INTER_LINEAR, into=taken)
+            np.multiply(taken, weight_x, out=taken)
+            np.subtract(found, taken, out=found)
+        np.multiply(bent, weight_y, out=bent)
+        np.subtract(out, bent, out=out)
+    _remapped(cubic.low, pixel_x, pixel_y, cv2.INTER_NEAREST, into=taken)
+    # Not `maximum`: where a difference of two light sources leaves float32, the pixels around still bound it.
+    np.fmax(out, taken, out=out)
+    _remapped(cubic.high, pixel_x, pixel_y, cv2.INTER_NEAREST, into=taken)
+    held: FloatArray = np.fmin(out, taken, out=out)
     return held
 
 
-def _cubic_taps(at: np.ndarray, length: int, wide: np.ndarray, found: np.ndarray) -> None:
-    """Positions and weights of the three samples along one axis, and the two pixels beside each place.
+def _places(at: np.ndarray, length: int, wide: np.ndarray, found: np.ndarray) -> None:
+    """Where samples lie along one axis, and how much of the second difference they take.
 
     Args:
         at: (height, width) float64 positions.
         length: of the picture along the axis.
-        wide: (6, height, width) float64, written over.
-        found: (8, height, width) float32, filled: three positions, three weights, two pixels.
+        wide: (2, height, width) float64, written over.
+        found: (3, height, width) float32, filled: position inside the picture, the pixel before it, t (1 - t) / 2.
     """
-    base, t, before, second, after, middle = wide
-    last = length - 1.0
-    np.minimum(np.maximum(at, 0.0, out=t), last, out=t)
-    np.floor(t, out=base)
-    t -= base
-    # ((-0.5 t + 1) t - 0.5) t;  ((-1.5 t + 2) t + 0.5) t;  (0.5 t - 0.5) t t
-    for weight, third, two, one in ((before, -0.5, 1.0, -0.5), (second, -1.5, 2.0, 0.5)):
-        np.add(np.multiply(t, third, out=weight), two, out=weight)
-        np.add(np.multiply(weight, t, out=weight), one, out=weight)
-        np.multiply(weight, t, out=weight)
-    np.multiply(t, 0.5, out=after)
-    after -= 0.5
-    after *= t
-    after *= t
-    np.subtract(1.0, before, out=middle)
-    middle -= after
-    found[3], found[4], found[5] = before, middle, after
-    second /= middle
-    second += base
-    for index, place in ((0, np.subtract(base, 1.0, out=before)), (1, second), (2, np.add(base, 2.0, out=after))):
-        # OpenCV keeps whole positions in 16 bits: outside the picture they are not given to it.
-        np.minimum(np.maximum(place, 0.0, out=place), last, out=place)
-        found[index] = place
-    found[6] = base
-    np.minimum(np.add(base, 1.0, out=t), last, out=t)
-    found[7] = t
+    place, pixel = wide
+    # OpenCV keeps whole positions in 16 bits: outside the picture they are not given to it.
+    np.minimum(np.maximum(at, 0.0, out=place), length - 1.0, out=place)
+    found[0] = place
+    np.floor(place, out=pixel)
+    found[1] = pixel
+    place -= pixel
+    np.subtract(1.0, place, out=pixel)
+    pixel *= place
+    pixel *= 0.5
+    found[2] = pixel
