@@ -11,7 +11,7 @@ from scripts.digital_doubles.person import ANCESTRIES, Person, make_person
 
 __all__ = ["CAST", "CROWD", "HAIR", "hair_of", "person"]
 
-CROWD = tuple(f"crowd{number:02}" for number in range(1, 97))
+CROWD = tuple(f"crowd{number:02}" for number in range(1, 257))
 """Names of people who stand in no shot: training material, as many as are asked for. A number is a seed."""
 
 CAST: Mapping[str, Mapping[str, Any]] = {
