@@ -47,6 +47,9 @@ _Backbone = Annotated[
 _Shake = Annotated[float, typer.Option(metavar="F", help="Shake swaps before the recogniser sees them.")]
 _Tell = Annotated[bool, typer.Option("--tell", help="Tell the patch judge whose face it should be.")]
 _Keep = Annotated[bool, typer.Option("--keep", help="Every checkpoint's generator too, by its step.")]
+_Also = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Another recogniser to judge swaps; may be repeated.")
+]
 _Start = Annotated[
     str | None, typer.Option("--from", metavar="FILE|ID", help="Weights to start from; their sizes are taken.")
 ]
@@ -119,6 +122,7 @@ def recogniser(
     batch: Annotated[int, typer.Option(metavar="N", help="Crops to a step.")] = 32,
     rate: Annotated[float, typer.Option(metavar="F", help="Of Adam.")] = 1e-3,
     augment: _Augment = 1.0,
+    robust: Annotated[float, typer.Option(metavar="F", help="Move pictures against it by so much; 0.01.")] = 0.0,
     seed: _Seed = 0,
     resume: _Resume = False,
     save_every: _Save = 1000,
@@ -136,7 +140,7 @@ def recogniser(
 
         settings = RecogniserSettings(
             width=width, blocks=_four(blocks), latent=latent, size=size, batch=batch, rate=rate, augment=augment,
-            seed=seed,
+            robust=robust, seed=seed,
         )  # fmt: skip
         trainer = RecogniserTrainer(settings, _allowed(crops, only), device=place)
         how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
@@ -185,6 +189,7 @@ def generator(
     crops: _Crops,
     out: _Out,
     recogniser: Annotated[Path, typer.Option(metavar="FILE", help="Safetensors of the recogniser; it stays as it is.")],
+    also: _Also = None,
     start: _Start = None,
     recipe: Annotated[str, typer.Option(metavar="NAME", help="paper or projected.")] = "paper",
     backbone: _Backbone = None,
@@ -229,8 +234,8 @@ def generator(
             augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, features=features,
             penalty=penalty, shake=shake, tell=tell,
         )  # fmt: skip
-        held, face = _allowed(crops, only), open_recogniser(recogniser)
-        trainer = GeneratorTrainer(settings, held, face, device=place, start=begun, backbone=judge)
+        held, (face, *others) = _allowed(crops, only), [open_recogniser(one) for one in (recogniser, *(also or ()))]
+        trainer = GeneratorTrainer(settings, held, face, device=place, also=others, start=begun, backbone=judge)
         how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
 
         def saved(step: int) -> None:

@@ -149,6 +149,74 @@ def test_a_judge_that_is_told_scores_by_whom_it_is_told_and_learns_who_is_who(tm
         begun(tell=True, recipe="projected")
 
 
+def test_more_recognisers_judge_a_swap_and_belong_to_the_run(tmp_path: Path) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
+
+    def face(seed: int, *, latent: int = 8) -> ArcFace:
+        torch.manual_seed(seed)
+        network = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=latent, size=32)
+        network.eval().requires_grad_(False)
+        return network
+
+    def begun(*also: ArcFace) -> GeneratorTrainer:
+        settings = GeneratorSettings(width=4, blocks=1, batch=2)
+        return GeneratorTrainer(settings, _crops(), face(1), device=torch.device("cpu"), also=also)
+
+    alone, twice, both = begun().step(1), begun(face(1)).step(1), begun(face(2, latent=6)).step(1)
+    assert twice["identity"] == pytest.approx(alone["identity"]), "its own opinion again"
+    assert both["identity"] != pytest.approx(alone["identity"])
+    assert both["features"] == alone["features"]
+    trainer = begun(face(2))
+    trainer.step(0)
+    trainer.write(tmp_path, step=1)
+    for other in ((), (face(3),)):
+        with pytest.raises(ModelMismatchError, match="also"):
+            begun(*other).read(tmp_path)
+    assert begun(face(2)).read(tmp_path) == 1
+
+
+def test_a_robust_recogniser_is_taught_pictures_moved_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from torch import Tensor
+
+    from vfx_swap.models.training.recogniser import RecogniserSettings, RecogniserTrainer
+
+    def begun(robust: float) -> RecogniserTrainer:
+        settings = RecogniserSettings(
+            width=4, blocks=(1, 1, 1, 1), latent=8, size=32, batch=6, augment=0.0, robust=robust
+        )
+        return RecogniserTrainer(settings, _crops(), device=torch.device("cpu"))
+
+    trainer, seen = begun(0.02), []
+    told = trainer._told
+
+    def listened(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        answer = told(pictures, labels)
+        seen.append((pictures.detach(), float(answer[1].detach())))
+        return answer
+
+    plain = begun(0.0)
+    torch.manual_seed(3)
+    pictures, labels = torch.rand(6, 3, 32, 32) * 0.6 + 0.2, torch.tensor([0, 1, 0, 1, 0, 1])
+    moved = trainer._moved(pictures, labels)
+    far = (moved - pictures).square().mean(dim=(1, 2, 3)).sqrt()
+    assert float(far.max()) <= 0.02 + 1e-6
+    assert float(far.min()) > 0.01
+    trainer.network.eval()
+    with torch.no_grad():
+        assert float(told(moved, labels)[1]) > float(told(pictures, labels)[1]) + 0.01
+    monkeypatch.setattr(trainer, "_told", listened)
+    assert trainer.step(0)["loss"] != plain.step(0)["loss"]
+    assert len(seen) == 2, "once to find the move, once to learn"
+    assert not torch.equal(seen[0][0], seen[1][0])
+    for wrong in (-0.1, 0.6, float("nan")):
+        with pytest.raises(UsageError, match="robust"):
+            begun(wrong)
+
+
 def test_a_real_picture_of_somebody_else_is_half_of_what_is_fake() -> None:
     import torch
 

@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 STATE = "vfx_swap/training_state.1"
+_PROGRESS = ("schema", "step", "scale")
+"""Facts of a state that say how far a run is and not which run it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +168,9 @@ def read_state(
     held = read_safetensors(path)
     if held.metadata.get("schema") != STATE:
         raise ModelMismatchError("not the state of a training run", where=path)
-    other = [f"{key} {held.metadata.get(key)!r}, now {value!r}" for key, value in facts.items()
-             if held.metadata.get(key) != value]  # fmt: skip
+    then = {key: value for key, value in held.metadata.items() if key not in _PROGRESS}
+    other = [f"{key} {then.get(key)!r}, now {facts.get(key)!r}" for key in sorted({*then, *facts})
+             if then.get(key) != facts.get(key)]  # fmt: skip
     if other:
         mend = "Give the settings it was begun with, or another folder to begin anew"
         raise ModelMismatchError(f"begun with {'; '.join(other)}", where=path, mend=mend)

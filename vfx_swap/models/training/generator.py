@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -82,6 +83,7 @@ class GeneratorTrainer:
         recogniser: ArcFace,
         *,
         device: torch.device,
+        also: Sequence[ArcFace] = (),
         backbone: TrunkBackbone | None = None,
         start: StartWeights | None = None,
     ) -> None:
@@ -92,6 +94,8 @@ class GeneratorTrainer:
             crops: to train on.
             recogniser: frozen; its vectors are what the generator learns to take.
             device: where it runs.
+            also: recognisers, frozen, that judge a swap too: what all of them take for the identity, another one that
+                was never asked is likelier to.
             backbone: of the projected judge; None: random features.
             start: the generator's weights to begin with; its judge is fresh all the same.
 
@@ -118,7 +122,7 @@ class GeneratorTrainer:
         if start is not None:
             self._begin_with(start)
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.recogniser = recogniser.to(device)
+        self.recogniser, self._also = recogniser.to(device), [one.to(device) for one in also]
         self._mean = torch.tensor(IMAGENET_MEAN, device=device).reshape(1, 3, 1, 1)
         self._std = torch.tensor(IMAGENET_STD, device=device).reshape(1, 3, 1, 1)
         rate = settings.rate or recipe.rate
@@ -205,6 +209,8 @@ class GeneratorTrainer:
             told["from"] = self._start.sha256
         if self._backbone:
             told["backbone"] = self._backbone
+        if self._also:
+            told["also"] = " ".join(_digest(one) for one in self._also)
         return told | {"side": str(self.crops.side), "crops": str(len(self.crops.labels))}
 
     def _begin_with(self, start: StartWeights) -> None:
@@ -243,9 +249,7 @@ class GeneratorTrainer:
         with torch.no_grad():
             _, features = self.judge(row.performer, row.whose)
         terms = {
-            "identity": losses.identity_loss(
-                self._vector(shake(self._plain(fake), amount=self.settings.shake)), row.vector
-            ),
+            "identity": self._identity_loss(fake, row),
             "features": losses.feature_matching(features, fake_features, last=recipe.feature_layers),
             "adversarial": losses.hinge_generator(scores),
         }
@@ -254,6 +258,16 @@ class GeneratorTrainer:
             terms["reconstruction"] = losses.reconstruction(fake, row.performer)
             total = total + recipe.reconstruction * terms["reconstruction"]
         return total, terms
+
+    def _identity_loss(self, fake: Tensor, row: _Rows) -> Tensor:
+        """Mean over the recognisers."""
+        shaken = shake(self._plain(fake), amount=self.settings.shake)
+        terms = [losses.identity_loss(self._vector(shaken), row.vector)]
+        for one in self._also:
+            with torch.no_grad():
+                wanted = self._vector(self._plain(row.identity), by=one)
+            terms.append(losses.identity_loss(self._vector(shaken, by=one), wanted))
+        return torch.stack(terms).mean()
 
     def _judge_loss(self, row: _Rows) -> tuple[Tensor, dict[str, Tensor]]:
         # The identity's crops are the real ones: the performer's own would teach to tell pairs apart.
@@ -278,9 +292,9 @@ class GeneratorTrainer:
     def _plain(self, own: Tensor) -> Tensor:
         return own if self.recipe.bounded else own * self._std + self._mean
 
-    def _vector(self, plain: Tensor) -> Tensor:
-        """RGB in [0, 1] (B, 3, H, W) -> (B, latent) of length 1."""
-        return _vector_of(self.recogniser, plain, mean=self._mean, std=self._std)
+    def _vector(self, plain: Tensor, *, by: ArcFace | None = None) -> Tensor:
+        """RGB in [0, 1] (B, 3, H, W) -> (B, latent) of length 1, by the recogniser or another one."""
+        return _vector_of(by or self.recogniser, plain, mean=self._mean, std=self._std)
 
     def _follow(self, number: int) -> None:
         """Move the average. It warms up, or a short run would keep its first guess: (1 + n) / (10 + n) as in TF."""
@@ -319,6 +333,15 @@ def _vector_of(recogniser: ArcFace, plain: Tensor, *, mean: Tensor, std: Tensor)
     size = (recogniser.size, recogniser.size)
     small = nn.functional.interpolate(plain, size, mode="bilinear", antialias=True, align_corners=False)
     return nn.functional.normalize(recogniser((small - mean) / std).float())
+
+
+def _digest(network: nn.Module) -> str:
+    """SHA-256 of its weights, in the order of their names."""
+    held = network.state_dict()
+    told = hashlib.sha256()
+    for name in sorted(held):
+        told.update(name.encode() + held[name].cpu().contiguous().numpy().tobytes())
+    return told.hexdigest()
 
 
 def _check(settings: GeneratorSettings, crops: Crops, device: torch.device) -> None:
