@@ -201,7 +201,9 @@ def test_a_robust_recogniser_is_taught_pictures_moved_against_it(monkeypatch: py
     plain = begun(0.0)
     torch.manual_seed(3)
     pictures, labels = torch.rand(6, 3, 32, 32) * 0.6 + 0.2, torch.tensor([0, 1, 0, 1, 0, 1])
-    moved = trainer._moved(pictures, labels)
+    moved = trainer._moved(pictures, labels, share=1.0)
+    shorter = trainer._moved(pictures, labels, share=0.25) - pictures
+    assert 0.0 < float(shorter.square().mean(dim=(1, 2, 3)).sqrt().max()) <= 0.005 + 1e-6
     far = (moved - pictures).square().mean(dim=(1, 2, 3)).sqrt()
     assert float(far.max()) <= 0.02 + 1e-6
     assert float(far.min()) > 0.01
@@ -209,12 +211,30 @@ def test_a_robust_recogniser_is_taught_pictures_moved_against_it(monkeypatch: py
     with torch.no_grad():
         assert float(told(moved, labels)[1]) > float(told(pictures, labels)[1]) + 0.01
     monkeypatch.setattr(trainer, "_told", listened)
-    assert trainer.step(0)["loss"] != plain.step(0)["loss"]
+    assert trainer.step(500)["loss"] != plain.step(500)["loss"]
     assert len(seen) == 2, "once to find the move, once to learn"
     assert not torch.equal(seen[0][0], seen[1][0])
     for wrong in (-0.1, 0.6, float("nan")):
         with pytest.raises(UsageError, match="robust"):
             begun(wrong)
+
+
+def test_moves_begin_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from vfx_swap.models.training.recogniser import ROBUST_AFTER, RecogniserSettings, RecogniserTrainer
+
+    settings = RecogniserSettings(width=4, blocks=(1, 1, 1, 1), latent=8, size=32, batch=4, robust=0.02)
+    trainer, shares = RecogniserTrainer(settings, _crops(), device=torch.device("cpu")), []
+
+    def moved(pictures: torch.Tensor, labels: torch.Tensor, *, share: float) -> torch.Tensor:
+        shares.append(share)
+        return pictures
+
+    monkeypatch.setattr(trainer, "_moved", moved)
+    for step in (0, ROBUST_AFTER // 2, 3 * ROBUST_AFTER):
+        trainer.step(step)
+    assert shares == [0.0, 0.5, 1.0]
 
 
 def test_a_real_picture_of_somebody_else_is_half_of_what_is_fake() -> None:

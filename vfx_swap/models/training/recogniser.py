@@ -20,6 +20,9 @@ from vfx_swap.models.training.pairs import augmented, shaken
 
 __all__ = ["RecogniserSettings", "RecogniserTrainer"]
 
+ROBUST_AFTER = 1000
+"""Steps in which moves grow to their full length: moved far from the start, nobody is told from anybody."""
+
 
 @dataclass(frozen=True)
 class RecogniserSettings:
@@ -84,7 +87,7 @@ class RecogniserTrainer:
         with torch.random.fork_rng(devices=[]):  # of the dropout, and of where moves begin
             torch.manual_seed(settings.seed * 1_000_003 + number)
             if settings.robust:
-                pictures = self._moved(pictures, labels)
+                pictures = self._moved(pictures, labels, share=min(1.0, number / ROBUST_AFTER))
             self.network.train()
             optimiser.zero_grad(set_to_none=True)
             told, loss = self._told(pictures, labels)
@@ -137,14 +140,14 @@ class RecogniserTrainer:
         told = margin_logits(vectors, self._centres.weight, labels, margin=margin, scale=scale)
         return told, nn.functional.cross_entropy(told, labels)
 
-    def _moved(self, pictures: Tensor, labels: Tensor) -> Tensor:
-        """Pictures moved to where the recogniser errs, within a ball of `robust`.
+    def _moved(self, pictures: Tensor, labels: Tensor, *, share: float) -> Tensor:
+        """Pictures moved to where the recogniser errs, within a ball of a share of `robust`.
 
         One step of 1.25 radii from a random place: Wong et al., "Fast is better than free" (ICLR 2020), in L2. The
         gradients of a network trained so run along what eyes see (Santurkar et al., NeurIPS 2019), and a generator
         learns by them alone.
         """
-        radius = self.settings.robust * pictures[0].numel() ** 0.5
+        radius = share * self.settings.robust * pictures[0].numel() ** 0.5
         move = torch.randn_like(pictures)
         move *= radius * torch.rand(len(move), 1, 1, 1, device=move.device) / _lengths(move)
         moved = (pictures + move).requires_grad_(True)
