@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     out = given.out.absolute()
     with load_face_models() as models:
-        pack = _pack(out, models=models)
+        pack = _pack(out, models=models, parsers=given.parser)
         plate = make_plate(CASES["1080p"], out / "plate", frames=given.frames)
         for name in given.parser:
             found = measure(plate, out / "swaps", parser=name, pack=pack, models=models, rounds=given.rounds)
@@ -89,12 +89,12 @@ def _bring(folder: Path, *networks: str) -> None:
         path.unlink()
 
 
-def _pack(out: Path, *, models: FaceModels) -> Pack:
+def _pack(out: Path, *, models: FaceModels, parsers: Sequence[str]) -> Pack:
     """A portrait's identity, with a vector that no recogniser made: costs do not depend on it."""
     home = out / "models"
     os.environ["VFX_SWAP_MODELS"] = str(home)
     shutil.rmtree(home, ignore_errors=True)
-    _bring(home, *dict.fromkeys(name for names in NETWORKS_OF.values() for name in names))
+    _bring(home, *dict.fromkeys(name for parser in parsers for name in NETWORKS_OF[parser]))
     pack = build_pack(HOPPER, out / "identities", models=models, config=load_config())
     identity = load_identity(pack.path)
     vector = np.random.default_rng(0).standard_normal(512).astype(np.float32)
