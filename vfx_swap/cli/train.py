@@ -122,6 +122,7 @@ def recogniser(
     batch: Annotated[int, typer.Option(metavar="N", help="Crops to a step.")] = 32,
     rate: Annotated[float, typer.Option(metavar="F", help="Of Adam.")] = 1e-3,
     augment: _Augment = 1.0,
+    retone: Annotated[float, typer.Option(metavar="F", help="Share of pictures in other tones; 0.8.")] = 0.0,
     robust: Annotated[float, typer.Option(metavar="F", help="Move pictures against it by so much; 0.01.")] = 0.0,
     seed: _Seed = 0,
     resume: _Resume = False,
@@ -140,7 +141,7 @@ def recogniser(
 
         settings = RecogniserSettings(
             width=width, blocks=_four(blocks), latent=latent, size=size, batch=batch, rate=rate, augment=augment,
-            robust=robust, seed=seed,
+            retone=retone, robust=robust, seed=seed,
         )  # fmt: skip
         trainer = RecogniserTrainer(settings, _allowed(crops, only), device=place)
         how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}

@@ -9,7 +9,7 @@ import pytest
 
 from vfx_swap.errors import ModelMismatchError, UsageError
 from vfx_swap.models.training.crops import Crops, Usage
-from vfx_swap.models.training.pairs import other_pictures, shaken
+from vfx_swap.models.training.pairs import other_pictures, retoned, shaken
 from vfx_swap.models.training.recipes import recipe_named, weighted
 
 pytest.importorskip("torch")
@@ -217,6 +217,41 @@ def test_a_robust_recogniser_is_taught_pictures_moved_against_it(monkeypatch: py
     for wrong in (-0.1, 0.6, float("nan")):
         with pytest.raises(UsageError, match="robust"):
             begun(wrong)
+
+
+def test_retoned_looks_keep_their_features_and_lose_their_colour() -> None:
+    yy, xx = np.mgrid[0:48, 0:48].astype(np.float32) / 47.0
+    looks = np.stack([np.stack([0.2 + 0.5 * xx, 0.3 + 0.3 * yy, 0.4 * xx * yy])] * 64).astype(np.float32)
+    assert np.array_equal(retoned(looks, seed=1, step=2, share=0.0), looks)
+    made = retoned(looks, seed=1, step=2, share=1.0)
+    assert np.array_equal(made, retoned(looks, seed=1, step=2, share=1.0))
+    assert not np.array_equal(made, retoned(looks, seed=1, step=3, share=1.0))
+    assert made.dtype == np.float32
+    assert made.min() >= 0.0
+    assert made.max() <= 1.0
+    # A grey one has the same shape in every channel, but for its cast's gain.
+    inside = made[:, :, :24, :24] + 1e-6
+    grey = np.ptp(inside[:, 0] / inside[:, 1], axis=(1, 2)) < 1e-3
+    assert 0.3 < grey.mean() < 0.7
+    assert np.std([one.mean() for one in made]) > 0.08, "brighter and darker"
+    half = retoned(looks, seed=1, step=2, share=0.5)
+    kept = np.array([np.array_equal(one, look) for one, look in zip(half, looks, strict=True)])
+    assert 0.3 < kept.mean() < 0.7
+
+
+def test_a_recogniser_shown_other_tones_learns_otherwise() -> None:
+    import torch
+
+    from vfx_swap.models.training.recogniser import RecogniserSettings, RecogniserTrainer
+
+    def loss(retone: float) -> float:
+        settings = RecogniserSettings(width=4, blocks=(1, 1, 1, 1), latent=8, size=32, batch=6, retone=retone)
+        return RecogniserTrainer(settings, _crops(), device=torch.device("cpu")).step(0)["loss"]
+
+    assert loss(0.0) != loss(1.0)
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(UsageError, match="retone"):
+            loss(wrong)
 
 
 def test_moves_begin_small(monkeypatch: pytest.MonkeyPatch) -> None:

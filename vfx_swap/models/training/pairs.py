@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import UsageError
 
-__all__ = ["Batch", "augmented", "draw_batch", "other_pictures", "shaken"]
+__all__ = ["Batch", "augmented", "draw_batch", "other_pictures", "retoned", "shaken"]
 
-_PAIRS, _LOOKS, _SHAKES, _OTHERS = 11, 13, 19, 23
+_PAIRS, _LOOKS, _SHAKES, _OTHERS, _TONES = 11, 13, 19, 23, 29
 """Streams of the seed."""
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+"""Of encoded RGB: ITU-R BT.709-6, item 3.2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,4 +151,32 @@ def shaken(looks: FloatArray, *, seed: int, step: int, amount: float = 1.0) -> F
             picture = cv2.GaussianBlur(picture, (0, 0), max(1.2 * blur * side / 64.0, 0.1))
         picture = picture + abs(0.06 * noise) * rng.standard_normal(picture.shape)
         result[number] = np.clip(picture, 0.0, 1.0).transpose(2, 0, 1)
+    return result
+
+
+def retoned(looks: FloatArray, *, seed: int, step: int, share: float) -> FloatArray:
+    """Looks in other tones: who tells people apart by the colour of their skin sees it no more.
+
+    Of the share that is retoned, half turn grey first (luma of BT.709); all take another gamma, gain and cast.
+
+    Args:
+        looks: (b, 3, h, w) in [0, 1].
+        seed: of the run.
+        step: from 0.
+        share: of the looks, 0 to 1; the others stay as they are.
+
+    Returns:
+        (b, 3, h, w) float32 in [0, 1]: gamma by up to 0.6 stops, gain by 0.7, each channel by 0.5 more.
+    """
+    rng = np.random.default_rng([seed, _TONES, step])
+    result = np.array(looks, dtype=np.float32)
+    for number, (chosen, grey) in enumerate(rng.random((len(looks), 2))):
+        gamma, gain, *cast = rng.uniform(-1.0, 1.0, 5)
+        if chosen >= share:
+            continue
+        look = result[number]
+        if grey < 0.5:
+            look = np.broadcast_to(np.tensordot(LUMA, look, axes=1), look.shape)
+        scale = np.exp2(0.7 * gain + 0.5 * np.asarray(cast))[:, np.newaxis, np.newaxis]
+        result[number] = np.clip(scale * np.power(np.clip(look, 0.0, 1.0), np.exp2(0.6 * gamma)), 0.0, 1.0)
     return result

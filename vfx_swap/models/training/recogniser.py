@@ -16,7 +16,7 @@ from vfx_swap.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from vfx_swap.models.training.checkpoints import read_state, write_network, write_state
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.losses import margin_logits
-from vfx_swap.models.training.pairs import augmented, shaken
+from vfx_swap.models.training.pairs import augmented, retoned, shaken
 
 __all__ = ["RecogniserSettings", "RecogniserTrainer"]
 
@@ -37,6 +37,8 @@ class RecogniserSettings:
     margin: float = 0.3
     scale: float = 16.0
     augment: float = 1.0
+    retone: float = 0.0
+    """Share of pictures that are shown in other tones: what is left to tell people apart by is their features."""
     robust: float = 0.0
     """How far pictures are moved against the recogniser as it learns: the root mean square of a channel in [0, 1]."""
     seed: int = 0
@@ -55,8 +57,10 @@ class RecogniserTrainer:
         """Fresh weights by the seed.
 
         Raises:
-            UsageError: there are fewer than two people, or `robust` is outside [0, 0.5].
+            UsageError: there are fewer than two people, `robust` is outside [0, 0.5] or `retone` outside [0, 1].
         """
+        if not 0.0 <= settings.retone <= 1.0:
+            raise UsageError(f"retone {settings.retone:g} is outside 0 to 1", mend="Try 0.8")
         if not 0.0 <= settings.robust <= 0.5:
             raise UsageError(f"robust {settings.robust:g} is outside 0 to 0.5", mend="Try 0.01")
         if len(crops.identities) < 2:
@@ -81,6 +85,8 @@ class RecogniserTrainer:
         looks = augmented(crops.pictures[rows], seed=settings.seed, step=number, stream=0, amount=settings.augment)
         if settings.augment > 0.0:
             looks = shaken(looks, seed=settings.seed, step=number, amount=settings.augment)
+        if settings.retone:
+            looks = retoned(looks, seed=settings.seed, step=number, share=settings.retone)
         labels = torch.from_numpy(crops.labels[rows]).to(self.device)
         pictures = self._reduced(torch.from_numpy(looks).to(self.device))
         optimiser = self._optimisers["adam"]
