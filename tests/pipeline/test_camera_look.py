@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,13 +13,15 @@ import pytest
 
 from tests.models import faces
 from vfx_swap.arrays import FloatArray
-from vfx_swap.comp.motion import MotionBlur, Travel, blur_along
+from vfx_swap.comp.motion import NONE, MotionBlur, Travel, blur_along, compare_detail
 from vfx_swap.errors import TracksError
+from vfx_swap.models.kernels import NUMPY
 from vfx_swap.pipeline.camera_file import camera_from_value, camera_value
+from vfx_swap.pipeline.camera_knock import lacking_of
 from vfx_swap.pipeline.camera_look import CameraLook, read_camera, travel_of
-from vfx_swap.pipeline.camera_match import FaceCamera, lacking, shutter_blur
-from vfx_swap.settings import Motion
-from vfx_swap.types import Embedding, Frame, Track, Window
+from vfx_swap.pipeline.camera_match import FaceCamera, as_the_camera_saw, lacking, shutter_blur
+from vfx_swap.settings import Focus, Motion
+from vfx_swap.types import Crop, Embedding, Frame, Track, Warp, Window
 
 COUNT = 12
 GRAIN = 0.01
@@ -75,6 +79,73 @@ def test_a_shutter_is_found_to_a_tenth_from_motion_along_the_track(shutter: floa
 def test_a_shot_without_motion_blur_has_no_shutter_and_one_knocked_frame_does_not_make_one() -> None:
     assert _look(_places(16.0), shutter=0.0).shutter == 0.0
     assert _look(_places(16.0), shutter=0.0, knocked=5).shutter == 0.0
+
+
+def _swing() -> FloatArray:
+    """(frames,) pixels to the right: there, and back from the sixth frame on, in which the face stands."""
+    return np.asarray(4.0 * (5.0 - np.abs(np.arange(COUNT) - 5.0)), dtype=np.float32)
+
+
+def test_a_knock_is_found_in_the_stillest_frame_of_all_and_in_no_other() -> None:
+    look = _look(_swing(), knocked=5)
+    knock = look.knock[1]
+    assert sorted(knock) == list(range(1, COUNT + 1))
+    assert knock[6].length_pixels == pytest.approx(14.0, rel=0.25)
+    assert knock[6].angle_degrees == pytest.approx(90.0, abs=8.0)
+    assert [knock[number].length_pixels for number in knock if number != 6] == [0.0] * (COUNT - 1)
+    # The frame that all are compared with is a sharp one: the others are in focus.
+    assert max(lost for number, lost in look.focus[1].items() if number != 6) < 0.6
+
+
+def test_a_shutter_is_no_knock_and_a_knock_is_found_beside_it() -> None:
+    calm = _look(_places(16.0), shutter=0.5).knock[1]
+    assert max(blur.length_pixels for blur in calm.values()) < 1.0
+    knock = _look(_places(16.0), shutter=0.5, knocked=5).knock[1]
+    assert knock[6].length_pixels == pytest.approx(14.0, rel=0.3)
+    assert knock[6].angle_degrees == pytest.approx(90.0, abs=12.0)
+    assert max(blur.length_pixels for number, blur in knock.items() if number != 6) < 1.0
+
+
+def test_of_a_face_seen_once_no_knock_is_known() -> None:
+    track = _track(_places(0.0))
+    alone = Track(1, {3: track.faces[3]}, track.embedding)
+    look = read_camera((alone,), list(_plate(_places(0.0), knocked=2))[2:3], numbers=(3,), cuts=())
+    assert look.knock == {1: {}}
+
+
+@pytest.mark.parametrize(("answered", "share"), [(0.0, 1.0), (14.0, 0.0)])
+def test_a_swap_gets_what_it_lacks_of_a_knock(answered: float, share: float) -> None:
+    known = MotionBlur(14.0, 90.0)
+    sharp = next(_plate(_places(0.0), grain=0.0)).rgb
+    plate, swap = blur_along(sharp, known), blur_along(sharp, MotionBlur(answered, 90.0))
+    lacking_now = lacking_of(compare_detail(plate, swap, np.ones(sharp.shape[:2], np.float32)), known)
+    assert lacking_now.angle_degrees == 90.0
+    assert lacking_now.length_pixels / 14.0 == pytest.approx(share, abs=0.12)
+    assert lacking_of(None, known) == known
+
+
+def test_a_swap_is_blurred_by_the_knock_that_tracks_tell_and_measured_only_where_they_tell_nothing() -> None:
+    sharp = next(_plate(_places(0.0), grain=0.0)).rgb
+    warp = Warp(np.eye(2, 3), sharp.shape[1], sharp.shape[0])
+    alpha = np.ones(sharp.shape[:2], np.float32)
+    before = Crop(blur_along(sharp, MotionBlur(14.0, 90.0)), alpha, warp, "lin_rec709_scene")
+    after = Crop(sharp, alpha, warp, "lin_rec709_scene")
+
+    def seen(knock: MotionBlur | None, motion: Motion = Motion()) -> FloatArray:  # noqa: B008
+        found = as_the_camera_saw(
+            before, after, NUMPY, camera=FaceCamera(knock=knock), travel=None, motion=motion,
+            focus=Focus(match="none"), height=300.0,
+        )  # fmt: skip
+        return np.asarray(found.rgb)
+
+    def off(rgb: FloatArray) -> float:
+        return float(np.abs(rgb - before.rgb).mean())
+
+    assert np.array_equal(seen(NONE), sharp), "tracks say: no knock"
+    assert off(seen(MotionBlur(14.0, 90.0))) < 0.1 * off(sharp)
+    assert off(seen(None)) < 0.3 * off(sharp), "tracks say nothing: read in the frame"
+    assert np.array_equal(seen(MotionBlur(14.0, 90.0), Motion(shutter_degrees=0.0)), sharp)
+    assert np.array_equal(seen(MotionBlur(14.0, 90.0), Motion(match="none")), sharp)
 
 
 def test_of_a_face_that_hardly_moves_nothing_is_known() -> None:
@@ -151,10 +222,16 @@ def test_tracks_keep_what_was_read_to_the_bit_and_nonsense_is_refused() -> None:
     assert np.array_equal(again.grain.covariance, look.grain.covariance)
     assert again.grain.softness == look.grain.softness
     assert camera_from_value(None, where=Path("t.json")).grain is None
+    assert again.knock == look.knock == {1: dict.fromkeys(range(1, COUNT + 1), NONE)}
+    knocked = replace(look, knock={1: {3: MotionBlur(12.34, 56.7), 4: NONE}})
+    value = json.loads(json.dumps(camera_value(knocked)))
+    assert value["knock"] == {"1": {"3": [12.34, 56.7], "4": 0}}
+    assert camera_from_value(value, where=Path("t.json")).knock == knocked.knock
     nonsense: list[object] = [
-        [], {"shutter": "fast"}, {"focus": {"1": {"x": 2}}}, {"grain": {"levels": [1]}}, {"shutter": -1}
+        [], {"shutter": "fast"}, {"focus": {"1": {"x": 2}}}, {"grain": {"levels": [1]}}, {"shutter": -1},
     ]  # fmt: skip
-    for wrong in nonsense:
+    blurs: list[object] = [1, True, "x", None, [5], [5, 1, 1], [-1, 0], [1, 400], [1, "x"]]
+    for wrong in [*nonsense, *({"knock": {"1": {"3": blur}}} for blur in blurs)]:
         with pytest.raises(TracksError, match="camera"):
             camera_from_value(wrong, where=Path("t.json"))
 

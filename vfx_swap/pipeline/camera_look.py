@@ -15,12 +15,13 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.comp.grain_levels import GrainReading, LevelGrain, pooled_grain, read_grain
-from vfx_swap.comp.motion import NONE, Detail, MotionBlur, Travel, compared_part, find_blur, read_detail, spectra_of
+from vfx_swap.comp.motion import NONE, MotionBlur, Travel, compared_part, find_blur, read_detail, spectra_of
 from vfx_swap.errors import FrameFailure
+from vfx_swap.pipeline.camera_knock import FaceDetail, knock_of, sharpest, unblurred
 from vfx_swap.pipeline.smoothing import ladder_of, smooth_series
 from vfx_swap.types import Face, Frame, Track, Window
 
-__all__ = ["CameraLook", "FaceDetail", "look_at", "read_camera", "settle", "travel_of"]
+__all__ = ["CameraLook", "look_at", "read_camera", "settle", "travel_of"]
 
 SHARES = np.linspace(0.0, 1.0, 17)
 """Of the way from frame to frame: what a shutter is tried at; 0.5 is 180 degrees."""
@@ -62,6 +63,8 @@ class CameraLook:
     """Part of the way from one frame to the next for which the shutter is open; None: nothing moved fast enough."""
     focus: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
     """Track -> frame -> square of the sigma, in plate pixels, by which the face is softer than where it is sharpest."""
+    knock: Mapping[int, Mapping[int, MotionBlur]] = field(default_factory=dict)
+    """Track -> frame -> blur beyond the shutter's, plate pixels; a frame that is not there was not read."""
     grain: LevelGrain | None = None
     """None: nothing was flat enough to tell."""
 
@@ -71,15 +74,6 @@ class CameraLook:
             return NONE
         angle = float(np.degrees(np.arctan2(travel.y_pixels, travel.x_pixels))) % 180.0
         return MotionBlur(length_pixels=0.5 * travel.pixels * self.shutter, angle_degrees=angle)
-
-
-@dataclass(frozen=True, eq=False)
-class FaceDetail:
-    """A face's detail in one frame."""
-
-    frame: int
-    detail: Detail
-    confidence: float
 
 
 def travel_of(track: Track, number: int, *, cuts: Iterable[int]) -> Travel | None:
@@ -148,7 +142,8 @@ def settle(
     shutter = _shutter(sorted(curves, key=lambda one: -one[0])[:FASTEST])
     look = CameraLook(shutter=shutter)
     focus = {track.id: _focus(track, details[track.id], best[track.id], look, cuts) for track in tracks}
-    return CameraLook(shutter=shutter, focus=focus, grain=_rounded(pooled_grain(grains)))
+    knock = {track.id: _knocks(track, details[track.id], best[track.id], look, cuts) for track in tracks}
+    return CameraLook(shutter=shutter, focus=focus, knock=knock, grain=_rounded(pooled_grain(grains)))
 
 
 def _rounded(grain: LevelGrain | None) -> LevelGrain | None:
@@ -193,18 +188,32 @@ def _grain(frame: Frame, face: Face) -> GrainReading:
 
 
 def _stillest(details: Sequence[FaceDetail], ways: Mapping[int, Travel | None]) -> FaceDetail | None:
-    """The frame with the most fine detail for its grain, of those in which the face hardly moves."""
+    """The frame with the most fine detail, of those in which the face hardly moves and no knock blurs it."""
     clear = [one for one in details if one.confidence >= CLEAR] or list(details)
     if not clear:
         return None
+    clear = unblurred(clear, ways.get)
 
     def speed(one: FaceDetail) -> float:
         way = ways.get(one.frame)
         return 0.0 if way is None else 0.5 * way.pixels
 
     slowest = min(speed(one) for one in clear)
-    still = [one for one in clear if speed(one) <= slowest + 1.0]
-    return max(still, key=lambda one: float(one.detail.power[:, -8:].sum() / max(one.detail.power.sum(), 1e-18)))
+    return sharpest([one for one in clear if speed(one) <= slowest + 1.0])
+
+
+def _knocks(
+    track: Track, details: Sequence[FaceDetail], best: FaceDetail | None, look: CameraLook, cuts: Sequence[int]
+) -> dict[int, MotionBlur]:
+    """Frame -> blur beyond the shutter's, of all frames that could be compared."""
+    if best is None or len(details) < 2:
+        return {}
+    ways = {one.frame: travel_of(track, one.frame, cuts=cuts) for one in details if one.confidence >= CLEAR}
+    return {
+        one.frame: knock_of(one, best, shutter=look.blur(ways[one.frame]), travel=ways[one.frame])
+        for one in details
+        if one.frame in ways
+    }
 
 
 def _curves(

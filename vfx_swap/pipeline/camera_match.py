@@ -3,8 +3,8 @@
     plate -> without its grain -> crop -> swapper -> the shutter's blur along the track -> what blur and focus it still
     lacks -> (light) -> texture of the plate's skin -> grain, laid back
 
-Shutter, focus and grain come from the tracks, so that they are one for the shot, or continuous along a track. What is
-measured in the frame itself (a camera that is knocked for one frame) comes in by degrees, never by a threshold.
+Shutter, focus, knocks and grain come from the tracks, so that they are one for the shot, or continuous along a track.
+What is measured in a frame that the tracks say nothing of comes in by degrees, never by a threshold.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from vfx_swap.comp.grain_levels import LevelGrain, pooled_grain, read_grain, rem
 from vfx_swap.comp.motion import NONE, MotionBlur, Travel, find_blur
 from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.kernels import Kernels
+from vfx_swap.pipeline.camera_knock import lacking_of
 from vfx_swap.settings import Focus, Motion
 from vfx_swap.types import Crop, Warp, Window
 
@@ -56,6 +57,8 @@ class FaceCamera:
     """Of the shutter, along the track; plate pixels."""
     focus: float = 0.0
     """Square of the sigma by which the plate's face is softer than where it is sharpest; plate pixels."""
+    knock: MotionBlur | None = None
+    """Blur beyond the shutter's, plate pixels; None: it was not read, and is measured against the swap."""
     grain: LevelGrain | None = None
     """Of the shot; None: it is read in the frame."""
 
@@ -105,16 +108,18 @@ def as_the_camera_saw(
     solid = solid if before.front is None else solid & (before.front <= 0.0)
     at = around(solid, kernels)
     spectra = kernels.compare_detail(finite(before.rgb[at], xp), finite(after.rgb[at], xp), xp.float32(solid[at]))
-    known, lacks = camera.focus * scale**2, None
-    if spectra is not None:
+    known, rest = camera.focus * scale**2, NONE
+    if camera.knock is not None:
+        rest = lacking_of(spectra, _in_crop(camera.knock, to_crop))
+    elif spectra is not None:
         if travel is not None:
             x, y = (float(way) for way in to_crop @ (travel.x_pixels, travel.y_pixels))
             travel = Travel(x_pixels=x, y_pixels=y)
         rest = find_blur(spectra, travel=travel)
-        lacks = spectra.softer(rest)
-        # A shutter that somebody set is all there is.
-        if motion.match == "plate" and motion.shutter_degrees is None:
-            after = _blurred(after, rest, kernels)
+    lacks = None if spectra is None else spectra.softer(rest)
+    # A shutter that somebody set is all there is.
+    if motion.match == "plate" and motion.shutter_degrees is None:
+        after = _blurred(after, rest, kernels)
     if focus.match == "none":
         return after
     spare = (SPARE * height * scale) ** 2

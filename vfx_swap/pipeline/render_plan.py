@@ -134,7 +134,7 @@ def camera_at(cast: CastTrack, number: int) -> FaceCamera:
     """What the camera does to a face in a frame."""
     look = cast.camera
     blur, focus = look.blur(travel_at(cast, number)), look.focus.get(cast.track.id, {}).get(number, 0.0)
-    return FaceCamera(blur=blur, focus=focus, grain=look.grain)
+    return FaceCamera(blur=blur, focus=focus, knock=look.knock.get(cast.track.id, {}).get(number), grain=look.grain)
 
 
 def _face_key(cast: CastTrack, number: int) -> list[object]:
@@ -155,6 +155,7 @@ def _face_key(cast: CastTrack, number: int) -> list[object]:
         sha.update(light.brightness.tobytes() + light.colour.tobytes() + repr(light.mean).encode())
     camera = camera_at(cast, number)
     sha.update(repr((camera.blur.length_pixels, camera.blur.angle_degrees, camera.focus)).encode())
+    sha.update(repr(camera.knock).encode())
     if camera.grain is not None:
         sha.update(camera.grain.covariance.tobytes() + repr(camera.grain.softness).encode())
     pose = face.pose
