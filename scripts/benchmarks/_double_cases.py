@@ -15,12 +15,11 @@ from scripts.benchmarks._truth_result import FaceRow, ShotResult
 from scripts.benchmarks._truth_sheet import make_strip, write_sheet
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.models.default import FaceModels
-from vfx_swap.settings.later import LATER
 from vfx_swap.settings.shot import Holdout
 
 __all__ = ["DoubleRun"]
 
-HOLDOUTS = tuple(one for one in get_args(Holdout) if f"matte.holdout={one}" not in LATER)
+HOLDOUTS: tuple[str, ...] = get_args(Holdout)
 """Everything that can be kept in front: the true swap keeps it all."""
 
 

@@ -11,12 +11,11 @@ import pytest
 from tests.models import faces
 from tests.pipeline.shot_fakes import make_shot
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
-from vfx_swap.errors import ModelMissingError, SettingsError, UsageError
+from vfx_swap.errors import ModelMissingError, UsageError
 from vfx_swap.geometry.warps import cut_crop
 from vfx_swap.models.kernels import NUMPY
 from vfx_swap.pipeline.engines import open_engine, texture_builder
 from vfx_swap.pipeline.shot_tracks import default_digests
-from vfx_swap.settings import Lighting
 from vfx_swap.types import Window
 
 
@@ -49,16 +48,6 @@ def test_an_engine_works_on_the_device_it_is_opened_for(tmp_path: Path) -> None:
 def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="simswap-224"):
         open_engine(make_shot(tmp_path, engine="simswap-224"), config=load_config())
-
-
-def test_what_no_engine_can_do_yet_is_refused_of_shots_made_in_python_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vfx_swap.settings.later.LATER", {"lighting.tint": "tint is not in this version yet"})
-    shot = make_shot(tmp_path, lighting=Lighting(tint=0.5))
-    with pytest.raises(SettingsError) as caught:
-        open_engine(shot, config=load_config())
-    assert [problem.key for problem in caught.value.problems] == ["lighting.tint"]
 
 
 def test_a_mesh_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

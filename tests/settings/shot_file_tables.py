@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vfx_swap.settings.later import LATER
 from vfx_swap.settings.messages import choices_of, range_of, table_of
 from vfx_swap.settings.shot import Shot
 
@@ -27,10 +26,7 @@ def tables() -> str:
             continue
         parts.append(_table(f"`[[{name}]]`, one or more" if name == "cast" else f"`[{name}]`", inner))
         parts += _deeper(name, inner)
-    rows = [f"| `{entry.replace('=', '` with `')}` | {sentence} |" for entry, sentence in LATER.items()]
-    told = ["| key | why |", "| --- | --- |", *rows] if rows else ["Nothing: this version honours every key."]
-    later = "\n".join(["## Known and refused for now", "", *told])
-    return "\n\n".join([*parts, later])
+    return "\n\n".join(parts)
 
 
 def _deeper(at: str, model: type[BaseModel]) -> list[str]:

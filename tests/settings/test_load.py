@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vfx_swap.errors import MissingInputError, Problem, SettingsError
-from vfx_swap.settings import LATER, Shot, draft_shot, load_shot, shot_from_values
+from vfx_swap.settings import Shot, draft_shot, load_shot, shot_from_values
 from vfx_swap.settings.toml_file import MAX_FILE_BYTES
 
 GOOD = """schema = "vfx_swap/shot.1"
@@ -204,19 +204,6 @@ def test_each_mistake_is_named_with_its_key_and_line(
 )
 def test_the_mend_names_what_was_probably_meant(problems: Callable[[str], list[Problem]], text: str, mend: str) -> None:
     assert any(mend in (problem.mend or "") for problem in problems(text))
-
-
-@pytest.mark.parametrize("entry", sorted(LATER))
-def test_what_is_still_to_come_is_refused_by_name(problems: Callable[[str], list[Problem]], entry: str) -> None:
-    path, _, word = entry.partition("=")
-    table, _, key = path.partition(".")
-    asked = {
-        "lighting.environment": '[lighting]\nenvironment = "double.jpg"\n',
-        "lighting.environment_rotation_degrees": "[lighting]\nenvironment_rotation_degrees = 5\n",
-        "lighting.light": "[[lighting.light]]\nazimuth_degrees = 1\nelevation_degrees = 2\n",
-    }
-    text = GOOD + (f'[{table}]\n{key} = ["{word}"]\n' if word else asked[path])
-    assert [problem.what for problem in problems(text)] == [LATER[entry]]
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Callable[[str], list[Problem]]) -> None:

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from tests.settings.shot_file_tables import tables
-from vfx_swap.settings import LATER, Shot, shot_from_values
+from vfx_swap.settings import Shot, shot_from_values
 from vfx_swap.settings.messages import table_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "shot-file.md"
@@ -33,11 +33,3 @@ def test_the_page_s_example_is_a_good_shot_but_for_its_files(tmp_path: Path) -> 
     draft = shot_from_values(tomllib.loads(block[1]), folder=tmp_path, knows_colour_space=lambda name: name == "ACEScg")
     assert draft.shot is not None
     assert {problem.what.split(" '")[0] for problem in draft.problems} == {"there is no file"}
-
-
-def test_what_is_still_to_come_names_keys_that_there_are() -> None:
-    for entry in LATER:
-        table, _, key = entry.partition("=")[0].partition(".")
-        inner = table_of(Shot.model_fields[table])
-        assert inner is not None
-        assert key in inner.model_fields

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.ocio import ColourConfig
-from vfx_swap.errors import Problem, SettingsError, UsageError
+from vfx_swap.errors import UsageError
 from vfx_swap.models.default import LoadModel, load_model
 from vfx_swap.models.facemesh.canonical import CanonicalMesh, read_canonical_mesh
 from vfx_swap.models.kernels import NUMPY, Kernels
@@ -18,7 +18,6 @@ from vfx_swap.models.weights import model_folders, verified_files
 from vfx_swap.pipeline.identity import TextureBuilder
 from vfx_swap.pipeline.shot_plate import ShotPlate
 from vfx_swap.settings import Cast, Shot
-from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.load import ENGINES
 from vfx_swap.settings.shot import DEFAULT_ENGINE
 from vfx_swap.types import Frame, Identity, Track
@@ -98,13 +97,9 @@ def open_engine(shot: Shot, *, config: ColourConfig, kernels: Kernels = NUMPY, l
         load: what loads its networks.
 
     Raises:
-        UsageError: there is none of that name, or the shot asks for what no engine can do yet.
+        UsageError: there is none of that name.
         CannotRunError: a model file or a device is missing.
     """
-    # A shot file is refused when it is read; a Shot made in Python comes here first.
-    later = [Problem(key, what, mend) for key, what, mend in refused_later(shot.model_dump())]
-    if later:
-        raise SettingsError(later, where=shot.name)
     if shot.engine == DEFAULT_ENGINE:
         return _reprojection(shot, config=config, kernels=kernels)
     here = engine_ids()

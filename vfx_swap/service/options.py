@@ -11,7 +11,6 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vfx_swap.settings.later import LATER
 from vfx_swap.settings.shot import DEFAULT_ENGINE, Shot
 
 __all__ = ["KnobKind", "Option", "describe_options"]
@@ -57,22 +56,15 @@ def describe_options(engines: tuple[str, ...]) -> tuple[Option, ...]:
     networks = tuple(one for one in engines if one != DEFAULT_ENGINE)
     found = []
     for option in _table(Shot, ""):
-        if option.key in WIRED or _is_later(option.key):
+        if option.key in WIRED:
             continue
         if option.key == "engine":
             found.append(replace(option, kind="choice", choices=engines))
         elif not option.key.startswith(NETWORKS):
-            choices = tuple(word for word in option.choices if f"{option.key}={word}" not in LATER)
-            found.append(replace(option, choices=choices))
+            found.append(option)
         elif networks:
             found.append(replace(option, engines=networks))
     return tuple(found)
-
-
-def _is_later(key: str) -> bool:
-    """Whether this version would refuse it."""
-    plain = key.replace("[]", "")
-    return any(plain == one or plain.startswith(f"{one}.") for one in LATER)
 
 
 def _table(model: type[BaseModel], at: str) -> Iterator[Option]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vfx_swap.settings.digest import file_sha256, settings_digest
 from vfx_swap.settings.keys import lighting_at
-from vfx_swap.settings.later import LATER
 from vfx_swap.settings.load import Draft, draft_shot, load_shot, shot_from_values
 from vfx_swap.settings.shot import (
     SHOT_SCHEMA,
@@ -24,7 +23,6 @@ from vfx_swap.settings.shot import (
 )
 
 __all__ = [
-    "LATER",
     "SHOT_SCHEMA",
     "Cast",
     "Draft",

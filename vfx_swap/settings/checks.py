@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 from vfx_swap.errors import Problem
 from vfx_swap.settings.keys import check_keys
-from vfx_swap.settings.later import refused_later
 from vfx_swap.settings.messages import shorten
 
 __all__ = ["Knows", "check_values"]
@@ -40,8 +39,6 @@ def check_values(values: Values, *, engines: Collection[str], knows_colour_space
             f"the OCIO config has no colour space {shorten(space)}",
             "Use a name or alias of the config, such as ACEScg, lin_rec709_scene or srgb_rec709_scene",
         )
-    for key, what, mend in refused_later(values):
-        yield Problem(key, what, mend)
 
 
 def _casts(values: Values) -> Iterator[tuple[int, Values]]:
