@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from . import compat, knobs, lights, link, node, render
+from . import compat, knobs, light_rig, lights, link, node, render
 from .refused import Refused
 
 __all__ = ["CLASSES", "Working"]
@@ -221,6 +221,32 @@ class VFXSWAP_OT_take_lights(Owned, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class VFXSWAP_OT_load_light(bpy.types.Operator):
+    """Make lights of the plate's light, as `vfx-swap light` wrote it: a sun and even light, or an HDRI"""
+
+    bl_idname = "vfx_swap.load_light"
+    bl_label = "Load Light of the Plate"
+    bl_options = {"REGISTER", "UNDO"}
+    filepath: StringProperty(subtype="FILE_PATH", description="light.json, light.exr, or a frame of its sequence")
+    filter_glob: StringProperty(default="*.json;*.exr", options={"HIDDEN"})
+    offset: IntProperty(name="Frame Offset", description="Added to the plate's frames to give the scene's")
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask for the file."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Make them; nothing is changed where the file is no light."""
+        try:
+            made = light_rig.load(context.scene, bpy.path.abspath(self.filepath), offset=self.offset)
+        except (Refused, *link.errors()) as error:
+            self.report({"ERROR"}, link.sentence(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, made)
+        return {"FINISHED"}
+
+
 def _choices(self: Any, _context: Any) -> list[tuple[str, str, str]]:
     knob = link.current().knob(self.key)
     return [(word, word, knob.help) for word in knob.choices] if knob else []
@@ -289,5 +315,5 @@ def _active(context: Any) -> Any:
 
 CLASSES = (
     VFXSWAP_OT_render, VFXSWAP_OT_take_up, VFXSWAP_OT_cancel, VFXSWAP_OT_connect, VFXSWAP_OT_add_node,
-    VFXSWAP_OT_to_group, VFXSWAP_OT_take_lights, VFXSWAP_OT_choose, VFXSWAP_OT_toggle,
+    VFXSWAP_OT_to_group, VFXSWAP_OT_take_lights, VFXSWAP_OT_load_light, VFXSWAP_OT_choose, VFXSWAP_OT_toggle,
 )  # fmt: skip

@@ -110,6 +110,7 @@ def draw_lights(layout: Any, owner: Any) -> None:
     box.label(text="Light of the Scene")
     box.prop(state, "face")
     box.operator("vfx_swap.take_lights", icon="LIGHT_SUN").owner = link.key_of(owner)
+    box.operator("vfx_swap.load_light", icon="IMPORT")
     lights = json.loads(state.lights) if state.lights else []
     for one in lights:
         where = f"{one['azimuth_degrees']:.0f}° / {one['elevation_degrees']:.0f}°"

@@ -15,7 +15,7 @@ from vfx_swap.models.face_light import FaceSurface
 from vfx_swap.pipeline.smoothing import ladder_of, smooth_series
 from vfx_swap.types import Track
 
-__all__ = ["ALBEDO", "LightFrame", "key_frames", "latlong_of", "light_over"]
+__all__ = ["ALBEDO", "LightFrame", "key_frames", "latlong_of", "light_over", "white_of"]
 
 ALBEDO = 0.35
 """Reflectance that skin is taken to have: what turns its brightness into that of the light (the mean of light and dark
@@ -136,6 +136,10 @@ def latlong_of(light: LightFrame, *, height: int) -> FloatArray:
     weight = np.cos(np.pi * (0.5 - (rows.astype(np.float64) + 0.5) / height))[:, None] * (np.pi / height) ** 2
     given = float((disc * np.maximum(directions @ toward, 0.0) * weight).sum()) / np.pi
     lamp = disc[..., None] * (light.intensity / max(given, 1e-9)) * np.asarray(light.colour)
-    mean = np.asarray(light.mean)
-    white = mean / SKIN / ALBEDO
-    return np.asarray((lamp + light.even) * white, np.float32)
+    return np.asarray((lamp + light.even) * white_of(light), np.float32)
+
+
+def white_of(light: LightFrame) -> np.ndarray:
+    """(3,) radiance from all around that skin is as bright under as under the face's mean light; linear Rec.709."""
+    white: np.ndarray = np.asarray(light.mean, np.float64) / SKIN / ALBEDO
+    return white

@@ -22,7 +22,7 @@ from vfx_swap.light.key_light import KEY_SOFTNESS
 from vfx_swap.models.face_light import FaceSurface
 from vfx_swap.pipeline.engines import face_mesh
 from vfx_swap.pipeline.face_lights import light_row
-from vfx_swap.pipeline.light_track import ALBEDO, LightFrame, key_frames, latlong_of, light_over
+from vfx_swap.pipeline.light_track import ALBEDO, LightFrame, key_frames, latlong_of, light_over, white_of
 from vfx_swap.pipeline.prepare import output_folder
 from vfx_swap.pipeline.progress import Cancelled, Progress, never_cancelled, no_progress
 from vfx_swap.pipeline.session import open_session
@@ -162,7 +162,14 @@ def _document(light: ShotLight) -> dict[str, Any]:
         "unit": "multiples of the mean light on the face",
         "skin_albedo": ALBEDO,
         "lights": [{"name": "key", "softness": KEY_SOFTNESS, "keys": [_key(one) for one in keys]}],
-        "even": [{"frame": one.frame, "intensity": round(one.even, 5)} for one in keys],
+        "even": [
+            {
+                "frame": one.frame,
+                "intensity": round(one.even, 5),
+                "radiance": _rounded((one.even * white_of(one)).tolist()),
+            }
+            for one in keys
+        ],
         "mean_skin": [{"frame": one.frame, "colour": _rounded(one.mean)} for one in keys],
         "harmonics": [{"frame": number, **light_row(one)} for number, one in sorted(light.lights.items())],
     }
@@ -175,6 +182,7 @@ def _key(one: LightFrame) -> dict[str, Any]:
         "elevation_degrees": round(one.elevation_degrees, 3),
         "intensity": round(one.intensity, 5),
         "colour": _rounded(one.colour),
+        "irradiance": _rounded((np.pi * one.intensity * np.asarray(one.colour) * white_of(one)).tolist()),
     }
 
 

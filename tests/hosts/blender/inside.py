@@ -18,6 +18,7 @@ __all__: list[str] = []
 
 # For this import alone: Blender must find no vfx_swap on its path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from tests.hosts.blender.inside_light import light_rig  # noqa: F401  # a scenario
 from tests.hosts.blender.inside_sequencer import movies, sequencer  # noqa: F401  # scenarios
 from tests.hosts.blender.within import (
     FOLDER,
