@@ -10,7 +10,7 @@ import pytest
 from vfx_swap_bridge.errors import AgentError
 from vfx_swap_bridge.lights import read_light
 
-KEY = {"frame": 3, "azimuth_degrees": -60, "elevation_degrees": 30.0, "irradiance": [1.0, 2.0, 3.0]}
+KEY: dict[str, Any] = {"frame": 3, "azimuth_degrees": -60, "elevation_degrees": 30.0, "irradiance": [1.0, 2.0, 3.0]}
 GOOD: dict[str, Any] = {
     "schema": "vfx_swap/light.1",
     "name": "sh010",

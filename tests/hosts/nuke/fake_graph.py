@@ -75,6 +75,8 @@ CLASSES: dict[str, tuple[int, tuple[tuple[Any, ...], ...]]] = {
     "Switch": (2, ((Double_Knob, "which"),)),
     "Copy": (2, tuple((Enumeration_Knob, f"{side}{n}") for n in range(4) for side in ("from", "to"))),
     "Cryptomatte": (1, ((String_Knob, "matteList"),)),
+    "Camera2": (1, ()),
+    "DirectLight": (1, ((Knob, "rotate"), (Knob, "color"), (Double_Knob, "intensity"))),
     "Dot": (1, ()),
     "NoOp": (1, ()),
     "Grade": (1, ((Double_Knob, "white"), (Color_Knob, "multiply"))),

@@ -293,6 +293,11 @@ class FakeNuke(FakePictures):
         self.nuke_message(f"{title}: {prompt}: {', '.join(options)}")
         return self.answers.get("choice")
 
+    def nuke_getFilename(self, *prompt: Any) -> Any:  # noqa: N802
+        self.must_be_main_thread("getFilename")
+        assert self.gui, "a terminal session shows no file browser"
+        return self.answers.get("file")
+
     def nuke_tprint(self, *args: Any, sep: str = " ", end: str = "\n", file: Any = None) -> None:
         self.said.append(sep.join(map(str, args)))
 

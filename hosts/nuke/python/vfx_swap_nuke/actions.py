@@ -15,7 +15,7 @@ from vfx_swap_nuke import names
 from vfx_swap_nuke.node import all_nodes, badge, find, is_ours, record, say, set_record
 
 __all__ = [
-    "cancel", "check", "check_all", "create", "create_from_toolset", "pick_identity", "range_from_input",
+    "cancel", "check", "check_all", "create", "create_from_toolset", "load_light", "pick_identity", "range_from_input",
     "reload_options", "render", "resume", "resume_all", "reveal", "shuffle_out",
 ]  # fmt: skip
 
@@ -152,6 +152,21 @@ def check(group: Any) -> None:
         say(group, f"repaired: {', '.join(one.key for one in done)}")
         return
     say(group, f"{len(found)} to look at: {found[0].what}")
+
+
+def load_light() -> None:
+    """Ask for a light.json, and make DirectLights of it."""
+    from vfx_swap_nuke.lights import load
+
+    path = nuke.getFilename("Light of the plate", "*.json")
+    if not path:
+        return
+    try:
+        made = load(str(path))
+    except Exception as error:  # noqa: BLE001  # Nuke would show a stack of calls
+        _show(str(error) or type(error).__name__)
+        return
+    _show(f"made {', '.join(made)}; plug the plate's camera into each, if it is not, and them into the scene")
 
 
 def check_all() -> None:

@@ -10,6 +10,7 @@ ICON = "vfx_swap.png"
 COMMANDS = (
     ("VfxSwap", "create()", ICON),
     ("VfxSwap, from the toolset", "create_from_toolset()", ICON),
+    ("Load light of the plate", "load_light()", ""),
     ("Check all", "check_all()", ""),
     ("Go on with all that was interrupted", "resume_all()", ""),
 )
