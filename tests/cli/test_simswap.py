@@ -197,6 +197,66 @@ def test_nobody_goes_in_without_consent(portrait: Path, capsys: pytest.CaptureFi
     assert Path("O/result_whole_swapsingle.jpg").is_file()
 
 
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A facility that keeps a ledger."""
+    (tmp_path / "facility.toml").write_text(
+        'schema = "vfx_swap/facility.1"\n[ledger]\nfile = "usage.jsonl"\n', encoding="utf-8"
+    )
+    monkeypatch.setenv("VFX_SWAP_FACILITY", str(tmp_path / "facility.toml"))
+    return tmp_path / "usage.jsonl"
+
+
+def _lines(ledger: Path) -> list[tuple[str, str, str, int]]:
+    """Event, shot, frames and how many identities, of every line."""
+    lines = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+    return [(line["event"], line["shot"], line["frames"], len(line["uses"])) for line in lines]
+
+
+def test_simswap_s_own_picture_is_a_use_on_record(portrait: Path, pack: Path, ledger: Path) -> None:
+    typed = ["swap", "--plate", str(portrait), "--identity", str(pack), "--compat", "simswap", "--out", "one.png"]
+    assert run(typed) == 0
+    assert _lines(ledger) == [("begun", "one", "1", 1), ("rendered", "one", "1", 1)]
+    typed = ["simswap", "test_wholeimage_swapsingle", "--crop_size", "224", "--pic_b_path", str(portrait)]
+    assert run([*typed, "--pic_a_path", str(portrait), "--output_path", "O", *CONSENT]) == 0
+    assert [event for event, *_ in _lines(ledger)] == ["begun", "rendered"] * 2
+    aligned = write(portrait.parent / "b.png", cv2.resize(read(portrait), (224, 224)))
+    typed = ["simswap", "test_one_image", "--pic_a_path", str(aligned), "--pic_b_path", str(aligned)]
+    assert run([*typed, "--output_path", "O", *CONSENT]) == 0
+    assert _lines(ledger)[-2:] == [("begun", "result", "1", 1), ("rendered", "result", "1", 1)]
+    assert run(["consent", "ledger", "verify"]) == 0
+
+
+def test_a_refusal_is_on_record_and_nothing_is_done_that_cannot_be(
+    tmp_path: Path, portrait: Path, pack: Path, ledger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataclasses import replace
+    from datetime import date
+
+    from vfx_swap.pipeline.consent import consent_from_options
+    from vfx_swap.pipeline.identity_file import load_identity, save_identity
+
+    late = tmp_path / "late.identity"
+    over = consent_from_options(
+        who="me", scope="tests", expires="2020-01-02", performer="lead", valid_from=date(2020, 1, 1)
+    )
+    save_identity(replace(load_identity(pack), consent=over, sha256=""), late)
+    typed = ["simswap", "test_wholeimage_swapmulti", "--crop_size", "224", "--pic_b_path", str(portrait)]
+    assert run([*typed, "--pic_a_path", str(late), "--output_path", "O"]) == 3
+    assert (
+        run(["swap", "--plate", str(portrait), "--identity", str(late), "--compat", "simswap", "--out", "x.png"]) == 3
+    )
+    assert [event for event, *_ in _lines(ledger)] == ["refused", "refused"]
+    capsys.readouterr()
+    ledger.unlink()
+    ledger.mkdir()
+    assert (
+        run(["swap", "--plate", str(portrait), "--identity", str(pack), "--compat", "simswap", "--out", "y.png"]) != 0
+    )
+    assert "usage.jsonl" in capsys.readouterr().err
+    assert not Path("y.png").exists()
+
+
 def test_a_pack_without_a_record_is_refused(tmp_path: Path, portrait: Path) -> None:
     from dataclasses import replace
 

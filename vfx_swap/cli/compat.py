@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +89,12 @@ def _consenting(who: Sequence[dict[str, Any]], *, name: str) -> dict[str, Identi
     """Path -> identity, every one allowed in this today."""
     from vfx_swap.pipeline.consent import check_consent
     from vfx_swap.pipeline.identity_file import load_identity
+    from vfx_swap.pipeline.usage import refusals_on_record
 
     identities = {one["identity"]: load_identity(one["identity"]) for one in who}
     for path, identity in identities.items():
-        check_consent(identity, today=local_today(), shot_name=name, pack=path)
+        with refusals_on_record(partial(tuple, [identity]), shot=name):
+            check_consent(identity, today=local_today(), shot_name=name, pack=path)
     return identities
 
 

@@ -27,7 +27,7 @@ from vfx_swap.pipeline.render_steps import (
     timestamp,
     write_swapped,
 )
-from vfx_swap.pipeline.usage import header_uses, record_usage
+from vfx_swap.pipeline.usage import header_uses, use_on_record
 from vfx_swap.settings import file_sha256
 
 if TYPE_CHECKING:
@@ -74,17 +74,11 @@ def render_frames(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> 
             before is on record.
         OutputError: the log cannot be written, or the facility's ledger.
     """
-    shot, uses, done = plan.shot.name, header_uses(plan.header), list[int]()
-    # Before the first pixel: what cannot be put on record is not done.
-    record_usage("begun", uses=uses, shot=shot, frames=plan.frames)
-    try:
+    with use_on_record(header_uses(plan.header), shot=plan.shot.name, frames=plan.frames) as done:
         for outcome in _rendered(plan, log=log, cancelled=cancelled):
             if outcome.row is not None and outcome.error is None:
                 done.append(outcome.frame)
             yield outcome
-    finally:
-        if done:
-            record_usage("rendered", uses=uses, shot=shot, frames=done)
 
 
 def _rendered(plan: RenderPlan, *, log: RenderLog, cancelled: Cancelled) -> Iterator[FrameOutcome]:

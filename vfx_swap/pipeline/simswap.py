@@ -27,6 +27,7 @@ from vfx_swap.pipeline.progress import Cancelled, Progress, ProgressEvent, never
 from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_steps import timestamp
 from vfx_swap.pipeline.simswap_cast import ID_THRESHOLD, Casting, Role, swap_bytes
+from vfx_swap.pipeline.usage import identity_uses, use_on_record
 from vfx_swap.settings import file_sha256
 
 __all__ = ["CompatReport", "compat_digest", "frame_bytes", "photograph_bytes", "render_simswap"]
@@ -58,7 +59,7 @@ def render_simswap(
 ) -> CompatReport:
     """Swap a still, a sequence or a movie as SimSwap does; a movie keeps its sound.
 
-    Consent is the caller's to check.
+    Consent is the caller's to check; the use is put on record here.
 
     Args:
         plate: a frame pattern, one picture or a movie, of 8 bits or more of display values.
@@ -74,7 +75,7 @@ def render_simswap(
 
     Raises:
         InputError, UsageError: plate, output or range are not fit.
-        OutputError: a frame cannot be written.
+        OutputError: a frame cannot be written, or the facility's ledger.
         CancelledError: stopped; stills that were written stay, a movie does not.
     """
     if casting == "multispecific" and any(role.performer is None for role in roles):
@@ -86,7 +87,12 @@ def render_simswap(
         folder = output.path(numbers[0]).parent
         rows: list[FrameRow] = []
         settings = compat_digest(models, roles, casting, threshold)
-        with RenderLog(folder=folder, name=output.pattern.name) as log, output:
+        uses, shot = identity_uses(role.identity for role in roles), output.pattern.name
+        with (
+            RenderLog(folder=folder, name=output.pattern.name) as log,
+            use_on_record(uses, shot=shot, frames=numbers) as used,
+            output,
+        ):
             progress(ProgressEvent("render", "started", total=len(numbers)))
             for done, number in enumerate(numbers, start=1):
                 if cancelled():
@@ -94,6 +100,7 @@ def render_simswap(
                 row = _frame(opened, output, number, roles, casting, models, threshold, settings)
                 rows.append(row)
                 log.append(row)
+                used.append(number)
                 progress(ProgressEvent("render", "frame", done, len(numbers), number, metrics=row.metrics))
             output.close()
             if output.is_movie:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from vfx_swap.pipeline.render_log import FrameRow, RenderLog
 from vfx_swap.pipeline.render_steps import timestamp
 from vfx_swap.pipeline.simswap import compat_digest, frame_bytes, photograph_bytes
 from vfx_swap.pipeline.simswap_cast import Casting, Role, identity_vector, performer_vector
+from vfx_swap.pipeline.usage import identity_uses, refusals_on_record, use_on_record
 from vfx_swap.settings import file_sha256
 from vfx_swap.types import Consent, Identity, SkinTexture
 
@@ -127,7 +129,8 @@ def check_people(
         else:
             consent = _record(person.file, file, who, scope, expires, today)
             identity = _of_picture(person.file, consent)
-        check_consent(identity, today=today, shot_name=name, pack=person.file if person.is_pack else None)
+        with refusals_on_record(partial(_alone, identity), shot=name):
+            check_consent(identity, today=today, shot_name=name, pack=person.file if person.is_pack else None)
         identities[person.file] = identity
     return identities
 
@@ -150,6 +153,10 @@ def _record(
             "picture's place (vfx-swap identity build)",
         )
     return consent_from_options(who=who, scope=scope, expires=expires, performer=picture.stem, valid_from=today)
+
+
+def _alone(identity: Identity) -> tuple[Identity]:
+    return (identity,)
 
 
 def _of_picture(path: Path, consent: Consent) -> Identity:
@@ -203,7 +210,7 @@ def swap_aligned(picture: Path, out: Path, *, role: Role, models: SimSwapModels)
     Raises:
         UsageError: the picture is of another size.
         InputError: it cannot be read.
-        OutputError: the answer cannot be written.
+        OutputError: the answer cannot be written, or the facility's ledger.
     """
     plate = read_picture(picture)
     crop = frame_bytes(plate)
@@ -217,7 +224,11 @@ def swap_aligned(picture: Path, out: Path, *, role: Role, models: SimSwapModels)
     planes = np.ascontiguousarray((crop[..., ::-1].astype(np.float32) / np.float32(255.0)).transpose(2, 0, 1))
     answer = models.generator(role.vector)(planes).transpose(1, 2, 0)
     matte = np.ones(crop.shape[:2], np.float32)
-    with RenderLog(folder=out.parent, name=out.stem) as log:
+    uses = identity_uses([role.identity])
+    with (
+        RenderLog(folder=out.parent, name=out.stem) as log,
+        use_on_record(uses, shot=out.stem, frames=[1]) as used,
+    ):
         report = write_picture(out, plate, rgb=np.ascontiguousarray(answer), matte=matte)
         consent = role.identity.consent
         log.append(
@@ -233,6 +244,7 @@ def swap_aligned(picture: Path, out: Path, *, role: Role, models: SimSwapModels)
                 warnings=tuple(report.warnings),
             )
         )
+        used.append(1)
 
 
 def generator_card(registry: Registry, *, checkpoint: Path, family: str, engine: str | None) -> Card:

@@ -16,7 +16,7 @@ from vfx_swap.pipeline.revocations import require_not_revoked
 from vfx_swap.settings.facility import load_facility
 from vfx_swap.types import Identity
 
-__all__ = ["header_uses", "identity_uses", "record_training", "record_usage", "refusals_on_record"]
+__all__ = ["header_uses", "identity_uses", "record_training", "record_usage", "refusals_on_record", "use_on_record"]
 
 
 def record_usage(
@@ -37,6 +37,31 @@ def record_usage(
     if ledger is not None:
         ranges = format_frames(sorted(frames))
         append_usage(ledger.file, event=event, uses=uses, shot=shot, frames=ranges, reason=reason)
+
+
+@contextmanager
+def use_on_record(uses: Sequence[Mapping[str, str]], *, shot: str, frames: Sequence[int]) -> Iterator[list[int]]:
+    """Put a use on record before its first pixel, and when it ends the frames that were done.
+
+    Args:
+        uses: as `identity_uses` tells them.
+        shot: name of the shot.
+        frames: that are asked for.
+
+    Yields:
+        A list to add the frames to that are done.
+
+    Raises:
+        OutputError: the ledger cannot be written to.
+    """
+    done: list[int] = []
+    # Before: what cannot be put on record is not done.
+    record_usage("begun", uses=uses, shot=shot, frames=frames)
+    try:
+        yield done
+    finally:
+        if done:
+            record_usage("rendered", uses=uses, shot=shot, frames=done)
 
 
 def identity_uses(identities: Iterable[Identity]) -> list[Mapping[str, str]]:
