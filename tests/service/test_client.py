@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.shot_fakes import ALL, TODAY, fake_analyse, make_identity, make_shot, slow_swap, tools
+from tests.pipeline.test_signed_consent import NOW, Desk
 from tests.service.crews import FakeCrew
 from tests.service.servers import WAYS, client_of, pipeline_handler
 from vfx_swap.client import AsyncClient
@@ -19,6 +20,8 @@ from vfx_swap.errors import (
     CancelledError,
     ConsentExpiredError,
     ConsentMissingError,
+    ConsentRevokedError,
+    ConsentSignatureError,
     FramesFailedError,
     IdentityError,
     JobMissingError,
@@ -32,8 +35,12 @@ from vfx_swap.errors import (
     VfxSwapError,
 )
 from vfx_swap.pipeline.consent import public_domain_consent
+from vfx_swap.pipeline.consent_files import record_of
+from vfx_swap.pipeline.ledger import verify_ledger
+from vfx_swap.pipeline.revocations import revoke
 from vfx_swap.pipeline.shot import render_shot
 from vfx_swap.settings import Cast, Shot
+from vfx_swap.settings.facility import FACILITY_VARIABLE, load_facility
 
 pytestmark = pytest.mark.parametrize("way", WAYS)
 Test = Callable[[AsyncClient], Coroutine[Any, Any, None]]
@@ -122,6 +129,50 @@ def test_consent_is_asked_for(way: str, tmp_path: Path) -> None:
             await client.submit(shot)
 
     run(way, folder, expired, today=lambda: date(9999, 12, 31))
+
+
+def test_a_facility_s_policy_holds_on_the_server_and_its_refusals_are_on_record(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, desk = tmp_path / "show", Desk(tmp_path)
+    shot = make_shot(folder)
+    monkeypatch.setenv(FACILITY_VARIABLE, str(desk.file))
+    rest = '[ledger]\nfile = "usage.jsonl"'
+    desk.write('revocations = "revoked.jws"', rest)
+    listed, facility = tmp_path / "revoked.jws", load_facility(desk.file)
+    revoke({}, path=listed, key=desk.keys["facility"], facility=facility, now=NOW)
+    pack = Path(shot.cast[0].identity)
+
+    async def unsigned(client: AsyncClient) -> None:
+        with pytest.raises(ConsentSignatureError, match="nobody signed it"):
+            await client.submit(shot)
+
+    run(way, folder, unsigned)
+    make_identity(pack, consent=record_of(desk.signed("studio", "facility")))
+
+    async def by_another_role(client: AsyncClient) -> None:
+        with pytest.raises(ConsentSignatureError, match="is not signed by the performer"):
+            await client.submit(shot)
+
+    run(way, folder, by_another_role)
+    make_identity(pack, consent=record_of(desk.signed("performer", "facility")))
+
+    async def signed(client: AsyncClient) -> None:
+        assert (await client.render(shot, frames="2")).rendered == (2,)
+
+    run(way, folder, signed)
+    revoke({record_of(desk.record).id: TODAY}, path=listed, key=desk.keys["facility"], facility=facility, now=NOW)
+
+    async def revoked(client: AsyncClient) -> None:
+        with pytest.raises(ConsentRevokedError, match="was revoked"):
+            await client.submit(shot)
+
+    run(way, folder, revoked)
+    lines = [json.loads(line) for line in (tmp_path / "usage.jsonl").read_text().splitlines()]
+    refusals = [line["reason"] for line in lines if line["event"] == "refused"]
+    assert refusals == ["ConsentSignatureError", "ConsentSignatureError", "ConsentRevokedError"]
+    assert [line["frames"] for line in lines if line["event"] == "rendered"] == ["2"]
+    assert verify_ledger(tmp_path / "usage.jsonl").number == len(lines)
 
 
 def test_a_cancelled_render_ends_and_can_be_resumed(way: str, tmp_path: Path) -> None:

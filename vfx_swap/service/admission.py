@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -110,9 +111,13 @@ class Admission:
 
     def _require_consent(self, values: Mapping[str, Any]) -> None:
         from vfx_swap.pipeline.consent import check_consent
+        from vfx_swap.pipeline.usage import refusals_on_record
 
+        name = str(values.get("name", ""))
         for path in dict.fromkeys(str(one["identity"]) for one in values.get("cast", ())):
-            check_consent(self._identity(path), today=self._today(), shot_name=str(values.get("name", "")), pack=path)
+            identity = self._identity(path)
+            with refusals_on_record(partial(tuple, (identity,)), shot=name):
+                check_consent(identity, today=self._today(), shot_name=name, pack=path)
 
     def _identity(self, path: str) -> Identity:
         """The pack of a path. A shot asks before each of its chunks: what has not changed is not read again."""
