@@ -58,6 +58,16 @@ def test_two_layers_tracks_before_frames(tmp_path: Path) -> None:
     assert (depend.findtext("deplayer"), depend.findtext("onlayer")) == ("render", "tracks")
 
 
+def test_a_last_layer_measures_the_shot_after_all_frames(tmp_path: Path) -> None:
+    job = submitted(tmp_path, "--qc")
+    last = layer(job, "qc")
+    path, report = str(tmp_path / "sh010.toml"), str(tmp_path / "out" / "sh010.qc.html")
+    assert shlex.split(last["cmd"] or "") == ["vfx-swap", "qc", path, "--frames", "1-6", "--out", report, "--json"]
+    assert last["range"] == "1"
+    pairs = {(one.findtext("deplayer"), one.findtext("onlayer")) for one in job.iter("depend")}
+    assert pairs == {("render", "tracks"), ("qc", "render")}
+
+
 def test_nothing_else_is_left_behind(tmp_path: Path) -> None:
     submitted(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["job.xml", "plates", "sh010.toml", "who.identity"]

@@ -59,6 +59,25 @@ def test_the_checker_accepts_the_template(tmp_path: Path, gpus: int) -> None:
 
 
 @pytest.mark.openjd
+@pytest.mark.slow
+@pytest.mark.parametrize(("percent", "passes"), [(100.0, True), (0.0, False)])
+def test_a_last_step_measures_the_shot_and_its_verdict_is_the_job_s(
+    tmp_path: Path, percent: float, passes: bool
+) -> None:
+    job = submission(tmp_path / "farm", chunk=6, program=str(program_file(tmp_path)), qc=True)
+    limit = f"[qc]\nfailing_frames_percent = {percent}\n"
+    job.shot_file.write_text(job.shot_file.read_text(encoding="utf-8") + limit, encoding="utf-8")
+    template = write_bundle(tmp_path / "job", job)
+    assert [step["name"] for step in json.loads(template.read_text())["steps"]] == ["Tracks", "Render", "Qc"]
+    assert openjd("check", template).returncode == 0
+    done = openjd("run", template, "--step", "Qc", "--run-dependencies", "-p", f"ShotFile={job.shot_file}")
+    assert job.report.is_file(), done.stdout
+    told = json.loads(job.report.with_suffix(".json").read_text(encoding="utf-8"))
+    assert told["passed"] == passes, told["reasons"]
+    assert (done.returncode == 0) == passes, done.stdout
+
+
+@pytest.mark.openjd
 def test_frames_are_cut_into_the_chunks_that_were_asked_for(tmp_path: Path) -> None:
     needs("openjd", "openjd")
     from openjd.model import StepParameterSpaceIterator, create_job, decode_job_template, preprocess_job_parameters

@@ -38,7 +38,7 @@ def qc(
 ) -> None:
     """Measure a rendered shot against its plate, and write a report that opens in any browser, offline.
 
-    The limits are those of [qc] in the shot file. Exit code 1 where it fails them.
+    The limits are those of the table qc in the shot file. Exit code 1 where it fails them.
     """
     with running(json=json, debug=debug, resume="Run the same command again") as console:
         from vfx_swap.pipeline.qc_run import QcRequest, run_qc

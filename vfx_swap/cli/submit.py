@@ -33,6 +33,9 @@ def submit(
     gpu_memory: Annotated[
         int | None, typer.Option(metavar="MIB", min=1, help="Memory that a GPU must have, in MiB.")
     ] = None,
+    qc: Annotated[
+        bool, typer.Option("--qc", help="Measure the shot in a last step; the job fails where it fails.")
+    ] = False,
     program: Annotated[
         str, typer.Option(metavar="PATH", help="The vfx-swap command on the farm's machines.")
     ] = "vfx-swap",
@@ -48,7 +51,7 @@ def submit(
     with running(json=json, debug=debug) as console:
         written, numbers = write_jobs(
             shot, openjd=openjd, opencue=opencue, frames=frames, chunk=chunk, device=device, gpus=gpus,
-            gpu_memory_mib=gpu_memory, program=program, show=show,
+            gpu_memory_mib=gpu_memory, program=program, show=show, qc=qc,
         )  # fmt: skip
         tasks = -(-len(numbers) // chunk)
         console.event("done", written=[str(path) for path in written], frames=len(numbers), tasks=tasks)
@@ -68,6 +71,7 @@ def write_jobs(
     gpu_memory_mib: int | None = None,
     program: str = "vfx-swap",
     show: str = "testing",
+    qc: bool = False,
 ) -> tuple[list[Path], tuple[int, ...]]:
     """The jobs of a shot file that are asked for; what was written, and the frames they render.
 
@@ -82,6 +86,7 @@ def write_jobs(
         gpu_memory_mib: that a GPU must have.
         program: the command on the farm's machines.
         show: of OpenCue.
+        qc: whether a last step measures the shot.
 
     Raises:
         UsageError: no farm is named.
@@ -102,6 +107,7 @@ def write_jobs(
         gpus=int(device == "cuda") if gpus is None else gpus,
         gpu_memory_mib=gpu_memory_mib,
         program=program,
+        qc=qc,
     )
     written = []
     if opencue is not None:

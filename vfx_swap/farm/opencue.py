@@ -42,17 +42,23 @@ def job_specification(job: Submission, *, show: str, user: str) -> str:
     except ImportError as error:
         raise CannotRunError("pyoutline is not installed", mend=MEND) from error
     made = outline.Outline(name=_word(job.shot.name), shot=_word(job.shot.name), show=show, user=user)
-    tracks = shell.Shell("tracks", command=_command(job, ["--tracks-only"]), range="1", service=SERVICE)
+    tracks = shell.Shell("tracks", command=_command(job, ["render", "--tracks-only"]), range="1", service=SERVICE)
     needs: dict[str, Any] = {"gpus": job.gpus} if job.gpus else {}
     if job.gpu_memory_mib is not None:
         needs["gpu_memory"] = f"{job.gpu_memory_mib}m"
-    chunk = ["--frames", "#FRAMESPEC#", "--device", job.device]
+    chunk = ["render", "--frames", "#FRAMESPEC#", "--device", job.device]
     frames = int_range(job.frames)
     render = shell.Shell(
         "render", command=_command(job, chunk), range=frames, chunk=job.chunk, service=SERVICE, **needs
     )
     render.depend_all(tracks)
-    for layer in (tracks, render):
+    layers = [tracks, render]
+    if job.qc:
+        # No frame mark: once, after every frame.
+        words = ["qc", "--frames", frames, "--out", str(job.report)]
+        layers.append(shell.Shell("qc", command=_command(job, words), range="1", service=SERVICE))
+        layers[-1].depend_all(render)
+    for layer in layers:
         made.add_layer(layer)
     launcher = outline.cuerun.OutlineLauncher(made, user=user, show=show, shot=_word(job.shot.name))
     text: str = outline.backend.cue.serialize_simple(launcher)
@@ -70,12 +76,13 @@ def write_specification(path: Path, job: Submission, *, show: str, user: str) ->
         temporary.write_text(text, encoding="utf-8")
 
 
-def _command(job: Submission, more: list[str]) -> list[str]:
-    """A layer's command; RQD hands it to a shell."""
-    path = str(job.shot_file)
-    if MARK.search(path):
-        raise UsageError("OpenCue would take a part of this path for a frame", where=path, mend="Rename it")
-    words = [job.program, "render", path, *more, "--json"]
+def _command(job: Submission, words: list[str]) -> list[str]:
+    """A layer's command: what is to be done with the shot file, and how. RQD hands it to a shell."""
+    for path in (str(job.shot_file), *([str(job.report)] if job.qc else [])):
+        if MARK.search(path):
+            raise UsageError("OpenCue would take a part of this path for a frame", where=path, mend="Rename it")
+    verb, *more = words
+    words = [job.program, verb, str(job.shot_file), *more, "--json"]
     return [word if word == "#FRAMESPEC#" else shlex.quote(word) for word in words]
 
 

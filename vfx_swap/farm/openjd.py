@@ -2,7 +2,8 @@
 
 Template schema `jobtemplate-2023-09` with the extension TASK_CHUNKING; a bundle's other two files are those that AWS
 Deadline Cloud reads (its documentation: "Job bundles"). Two steps: tracks, once, on any machine; then frames in chunks,
-in sessions that keep a worker warm. No shell is asked for, so no path needs quoting.
+in sessions that keep a worker warm. A third, where it is asked for, measures the whole shot. No shell is asked for, so
+no path needs quoting.
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ class Submission:
     gpu_memory_mib: int | None = None
     program: str = "vfx-swap"
     """The command on the farm's machines."""
+    qc: bool = False
+    """Whether a last step measures the shot; the job fails where it fails its limits."""
+
+    @property
+    def report(self) -> Path:
+        """The page that the last step writes, beside the frames."""
+        return FramePattern.parse(self.shot.output).folder / f"{self.shot.name}.qc.html"
 
     def __post_init__(self) -> None:
         if self.device not in ("cpu", "cuda", "auto"):
@@ -74,7 +82,7 @@ def job_template(job: Submission) -> dict[str, Any]:
             {"name": "Device", "type": "STRING", "default": job.device, "allowedValues": ["cpu", "cuda", "auto"]},
             {"name": "Program", "type": "STRING", "default": job.program, "description": "The vfx-swap command."},
         ],
-        "steps": [_tracks_step(), _render_step(job)],
+        "steps": [_tracks_step(), _render_step(job), *([_qc_step(job)] if job.qc else [])],
     }
 
 
@@ -106,6 +114,16 @@ def _render_step(job: Submission) -> dict[str, Any]:
     return step
 
 
+def _qc_step(job: Submission) -> dict[str, Any]:
+    arguments = ["qc", "{{Param.ShotFile}}", "--frames", "{{Param.Frames}}", "--out", str(job.report)]
+    return {
+        "name": "Qc",
+        "description": "The shot is measured against its plate; fails where it fails the limits of the shot file.",
+        "dependencies": [{"dependsOn": "Render"}],
+        "script": {"actions": {"onRun": _action(arguments, worker=False)}},
+    }
+
+
 def _warm_environment() -> dict[str, Any]:
     """One worker a session: chunks after the first find its networks, and its GPU, ready."""
     start = ["start", "--socket", SOCKET, "--idle", str(IDLE_SECONDS)]
@@ -116,10 +134,10 @@ def _warm_environment() -> dict[str, Any]:
     }
 
 
-def _action(arguments: list[str]) -> dict[str, Any]:
+def _action(arguments: list[str], *, worker: bool = True) -> dict[str, Any]:
     return {
         "command": "{{Param.Program}}",
-        "args": ["worker", *arguments],
+        "args": [*(["worker"] if worker else []), *arguments],
         "cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": NOTIFY_SECONDS},
     }
 
