@@ -142,7 +142,7 @@ def settle(
     shutter = _shutter(sorted(curves, key=lambda one: -one[0])[:FASTEST])
     look = CameraLook(shutter=shutter)
     focus = {track.id: _focus(track, details[track.id], best[track.id], look, cuts) for track in tracks}
-    knock = {track.id: _knocks(track, details[track.id], best[track.id], look, cuts) for track in tracks}
+    knock = {track.id: _knocks(track, details[track.id], look, cuts) for track in tracks}
     return CameraLook(shutter=shutter, focus=focus, knock=knock, grain=_rounded(pooled_grain(grains)))
 
 
@@ -203,17 +203,15 @@ def _stillest(details: Sequence[FaceDetail], ways: Mapping[int, Travel | None]) 
 
 
 def _knocks(
-    track: Track, details: Sequence[FaceDetail], best: FaceDetail | None, look: CameraLook, cuts: Sequence[int]
+    track: Track, details: Sequence[FaceDetail], look: CameraLook, cuts: Sequence[int]
 ) -> dict[int, MotionBlur]:
     """Frame -> blur beyond the shutter's, of all frames that could be compared."""
-    if best is None or len(details) < 2:
+    clear = [one for one in details if one.confidence >= CLEAR]
+    if len(clear) < 2:
         return {}
-    ways = {one.frame: travel_of(track, one.frame, cuts=cuts) for one in details if one.confidence >= CLEAR}
-    return {
-        one.frame: knock_of(one, best, shutter=look.blur(ways[one.frame]), travel=ways[one.frame])
-        for one in details
-        if one.frame in ways
-    }
+    best = sharpest(clear)
+    ways = {one.frame: travel_of(track, one.frame, cuts=cuts) for one in clear}
+    return {one.frame: knock_of(one, best, shutter=look.blur(ways[one.frame]), travel=ways[one.frame]) for one in clear}
 
 
 def _curves(
