@@ -84,32 +84,32 @@ def render_simswap(
         numbers = parse_frames(frames) if frames else opened.frames
         _check_display(opened, plate)
         output = open_output(out, plate=opened)
-        folder = output.path(numbers[0]).parent
-        rows: list[FrameRow] = []
-        settings = compat_digest(models, roles, casting, threshold)
-        uses, shot = identity_uses(role.identity for role in roles), output.pattern.name
+        rows, name = list[FrameRow](), output.pattern.name
+        settings, uses = compat_digest(models, roles, casting, threshold), identity_uses(one.identity for one in roles)
         with (
-            RenderLog(folder=folder, name=output.pattern.name) as log,
-            use_on_record(uses, shot=shot, frames=numbers) as used,
+            RenderLog(folder=output.path(numbers[0]).parent, name=name) as log,
+            use_on_record(uses, shot=name, frames=numbers) as used,
             output,
         ):
             progress(ProgressEvent("render", "started", total=len(numbers)))
             for done, number in enumerate(numbers, start=1):
                 if cancelled():
                     raise CancelledError(f"stopped after {done - 1} of {len(numbers)} frames")
-                row = _frame(opened, output, number, roles, casting, models, threshold, settings)
-                rows.append(row)
-                log.append(row)
+                rows.append(_frame(opened, output, number, roles, casting, models, threshold, settings))
+                log.append(rows[-1])
                 used.append(number)
-                progress(ProgressEvent("render", "frame", done, len(numbers), number, metrics=row.metrics))
+                progress(ProgressEvent("render", "frame", done, len(numbers), number, metrics=rows[-1].metrics))
             output.close()
             if output.is_movie:
-                digest = file_sha256(output.path(numbers[0]))
-                for row in rows:
-                    log.append(replace(row, output_digest=digest))
+                _close_rows(log, rows, file_sha256(output.path(numbers[0])))
         progress(ProgressEvent("render", "finished", len(numbers), len(numbers)))
-        without = tuple(row.frame for row in rows if not row.metrics["faces"])
-        return CompatReport(out, log.path, len(numbers), without)
+        return CompatReport(out, log.path, len(numbers), tuple(one.frame for one in rows if not one.metrics["faces"]))
+
+
+def _close_rows(log: RenderLog, rows: Sequence[FrameRow], digest: str) -> None:
+    """A movie's digest, which is known when it is closed, on the row of each of its frames."""
+    for row in rows:
+        log.append(replace(row, output_digest=digest))
 
 
 def _check_display(plate: Plate, text: str) -> None:
