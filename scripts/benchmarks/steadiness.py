@@ -77,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 said = (
                     f"{engine} {name}: {row['ratio']:.2f}, worst {row['worst']['ratio']:.2f} at {row['worst']['frame']}"
                 )
+                said += f", lost into {', '.join(map(str, row['lost']))}" if row["lost"] else ""
                 console.print(said, style="dim")
     with atomic_write(out / "steadiness.json") as temporary:
         told = {"schema": SCHEMA, "settings": given.set, "rows": rows}
@@ -93,16 +94,18 @@ def measure(looks: Sequence[Pictures], *, face_height_pixels: float) -> dict[str
         face_height_pixels: of the face.
 
     Returns:
-        Numbers in stops; `ratio` is swap over plate, `per_frame` the same by frame, `worst` the largest of them.
+        Numbers in stops; `ratio` is swap over plate, `per_frame` the same by frame, `worst` the largest of them, `lost`
+        the frames into which the plate's flow loses the face (`qc_flow.FOLLOWED`), which count in nothing.
     """
     found: dict[str, list[float]] = {"swap": [], "plate": [], "true": [], "error": [], "plate_error": []}
-    per_frame = []
+    per_frame, lost = [], []
     for a, b in pairwise(looks):
         if b.frame != a.frame + 1:
             continue
         first, second = (FlowSample(one.frame, one.plate, one.swap, one.matte) for one in (a, b))
         changes = flow_changes(first, second, face_height_pixels=face_height_pixels)
         if changes is None:
+            lost.append(b.frame)
             continue
         found["swap"].append(changes[0])
         found["plate"].append(changes[1])
@@ -115,7 +118,9 @@ def measure(looks: Sequence[Pictures], *, face_height_pixels: float) -> dict[str
             found["plate_error"].append(_moved_error(a, b, a.plate - a.true, b.plate - b.true, face_height_pixels))
     means = {key: float(np.mean(values)) for key, values in found.items() if values}
     worst = max(per_frame, key=lambda one: one["ratio"], default={"frame": 0, "ratio": 0.0})
-    told = {**means, "ratio": means["swap"] / means["plate"], "worst": worst, "per_frame": per_frame}
+    if not means:
+        raise SystemExit("no two neighbouring frames that flow follows")
+    told = {**means, "ratio": means["swap"] / means["plate"], "worst": worst, "lost": lost, "per_frame": per_frame}
     if "true" in means:
         told["true_ratio"] = means["true"] / means["plate"]
         told["error_ratio"] = means["error"] / means["plate_error"]

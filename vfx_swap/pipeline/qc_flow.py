@@ -6,23 +6,24 @@ that turns are the performer's in both, and go out. `qc_pixels.flicker` lays a w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.pipeline.qc_pixels import Flicker
 
-__all__ = ["FlowSample", "flow_changes", "flow_flicker", "plate_flow"]
+__all__ = ["FlowSample", "flow_changes", "plate_flow"]
 
 GRAIN_BLUR = 0.004
 """Of face height: finer change than this is grain, and has its own number."""
 BACK_PIXELS = 1.0
 """Flow forth and back must meet within this: where it does not, something is hidden or shown anew."""
+FOLLOWED = 0.5
+"""Share of the face that flow must follow. Less, as into and out of a frame that a knocked camera blurred, and what is left
+is where two different things happen to look alike: there the numbers say nothing of either picture."""
+LEAST_PIXELS = 64
 STOPS_SHOWN = (-6.0, 3.0)
 """Log luminance that the flow is worked out in, as 8 bits."""
 
@@ -62,7 +63,7 @@ def flow_changes(a: FlowSample, b: FlowSample, *, face_height_pixels: float) -> 
     """Mean change of swap and of plate between two neighbouring frames, in stops, inside both mattes.
 
     Returns:
-        Swap's and plate's; None where too little of the two is the same skin.
+        Swap's and plate's; None where flow follows less than half of the skin that both frames show, or hardly any.
     """
     if min(a.plate.shape) < 16:
         return None
@@ -77,8 +78,9 @@ def flow_changes(a: FlowSample, b: FlowSample, *, face_height_pixels: float) -> 
         return moved
 
     meet = np.hypot(*(forth[..., axis] + laid(np.ascontiguousarray(back[..., axis])) for axis in (0, 1)))
-    inside = (a.matte > 0.5) & (laid(b.matte) > 0.5) & (meet < BACK_PIXELS)
-    if np.count_nonzero(inside) < 64:
+    both = (a.matte > 0.5) & (laid(b.matte) > 0.5)
+    inside = both & (meet < BACK_PIXELS)
+    if np.count_nonzero(inside) < max(LEAST_PIXELS, FOLLOWED * np.count_nonzero(both)):
         return None
 
     def change(one: FloatArray, other: FloatArray) -> float:
@@ -86,26 +88,3 @@ def flow_changes(a: FlowSample, b: FlowSample, *, face_height_pixels: float) -> 
         return float(np.mean(np.abs(difference - np.median(difference))))
 
     return change(smooth[2], smooth[3]), change(smooth[0], smooth[1])
-
-
-def flow_flicker(samples: Sequence[FlowSample], *, face_height_pixels: float) -> Flicker | None:
-    """Change between neighbouring frames inside the matte, of the swap against the plate's own.
-
-    Args:
-        samples: frames in order; those that do not follow each other in number are not compared.
-        face_height_pixels: from landmark 10 to 152.
-
-    Returns:
-        The flicker; None with fewer than two neighbours that share a matte.
-    """
-    found = [
-        row
-        for a, b in pairwise(samples)
-        if b.frame == a.frame + 1 and (row := flow_changes(a, b, face_height_pixels=face_height_pixels)) is not None
-    ]
-    if not found:
-        return None
-    swap, plate = (float(np.mean([row[side] for row in found])) for side in (0, 1))
-    return Flicker(
-        swap_stops=swap, plate_stops=plate, ratio=swap / plate if plate > 0.0 else float(swap > 0.0), pairs=len(found)
-    )

@@ -36,6 +36,7 @@ __all__ = ["FaceRow", "QcFrame", "scan_frames"]
 
 LEAST_FLICKER_STOPS = 0.005
 """A plate steadier than this counts as this steady: on a frozen plate any change would be an infinite multiple."""
+NOT_FOLLOWED = "change since the frame before not measured: the plate blurs or jumps, or the face is too small"
 _AROUND = 0.3
 """Of face height: how far beyond the matte pixels are kept for the next frame, which may lie elsewhere."""
 
@@ -259,7 +260,7 @@ def _add_pixels(
 
 def _with_change(row: FaceRow, last: _Kept, now: _Kept) -> FaceRow:
     """The face's row, with what changed since the frame before."""
-    values = dict(row.values)
+    values, remarks = dict(row.values), row.remarks
     areas = [one.values.get("matte_area_percent") for one in (last, now)]
     if areas[0] is not None and areas[1] is not None:
         values["matte_jump_percent"] = change_percent(areas[0], areas[1])
@@ -273,10 +274,12 @@ def _with_change(row: FaceRow, last: _Kept, now: _Kept) -> FaceRow:
             for one in (last, now)
         ]
         changes = flow_changes(samples[0], samples[1], face_height_pixels=row.height)
-        if changes is not None:
+        if changes is None:
+            remarks = (*remarks, NOT_FOLLOWED)
+        else:
             values |= {"flicker_stops": changes[0], "flicker_plate_stops": changes[1]}
             values["flicker_pop_ratio"] = changes[0] / max(changes[1], LEAST_FLICKER_STOPS)
-    return FaceRow(row.track, row.name, values, row.remarks, row.centre, row.height)
+    return FaceRow(row.track, row.name, values, remarks, row.centre, row.height)
 
 
 def _both(a: tuple[slice, slice], b: tuple[slice, slice]) -> tuple[slice, slice] | None:
