@@ -21,8 +21,8 @@ GRAIN_BLUR = 0.004
 BACK_PIXELS = 1.0
 """Flow forth and back must meet within this: where it does not, something is hidden or shown anew."""
 FOLLOWED = 0.5
-"""Share of the face that flow must follow. Less, as into and out of a frame that a knocked camera blurred, and what is left
-is where two different things happen to look alike: there the numbers say nothing of either picture."""
+"""Share of the face that flow must follow. Less, as into and out of a frame that a knocked camera blurred, and what is
+left is where two different things happen to look alike: the numbers would say nothing of either picture."""
 LEAST_PIXELS = 64
 STOPS_SHOWN = (-6.0, 3.0)
 """Log luminance that the flow is worked out in, as 8 bits."""
