@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.pipeline.skin_flow import Picture, skin_steps, steadied
+from vfx_swap.pipeline.skin_flow import Picture, beside, skin_steps, steadied
 
 COUNT = 14
 HEIGHT = 150.0
 ORIGIN = np.zeros(2, np.float32)
+FIRM = np.zeros(200)
 Array = NDArray[np.float64]
 
 
@@ -84,7 +85,7 @@ def test_a_face_trembles_a_quarter_of_what_its_landmarks_do_and_keeps_its_peaks(
     measured = _measured(true)
     steps = _steps(pictures, measured)
     ones = np.ones(COUNT)
-    steady = steadied(np.arange(float(COUNT)), measured, measured, steps, ones)
+    steady = steadied(np.arange(float(COUNT)), measured, measured, steps, ones, turns=0.0 * ones, loose=FIRM)
     assert _tremble(steady, true) < 0.3 * _tremble(measured, true)
     # Where the nod turns round, and at both ends, the face is where it is.
     off = np.linalg.norm((steady - true)[..., :2].mean(axis=1), axis=1)
@@ -112,17 +113,47 @@ def test_without_flow_landmarks_stay_as_they_were_smoothed() -> None:
     true = _shot()[1]
     smooth = true + 0.25
     nothing = np.zeros((*true.shape[:2], 3))
-    assert steadied(np.arange(float(COUNT)), true, smooth, nothing, np.ones(COUNT)) is smooth
+    still = np.zeros(COUNT)
+    assert steadied(np.arange(float(COUNT)), true, smooth, nothing, still + 1.0, turns=still, loose=FIRM) is smooth
+
+
+def _known(true: Array) -> Array:
+    """Steps as the skin really goes."""
+    steps = np.concatenate([np.zeros((1, 200, 3)), np.diff(true, axis=0)])
+    steps[1:, :, 2] = 1.0
+    return steps
 
 
 def test_landmarks_that_slide_over_skin_as_a_head_turns_are_not_dragged_along() -> None:
     true = _shot()[1]
     sliding = true.copy()
     sliding[..., 0] += 1.5 * np.arange(COUNT)[:, None]  # an outline: the skin under it goes another way
-    steps = np.concatenate([np.zeros((1, 200, 3)), np.diff(true, axis=0)])
-    steps[1:, :, 2] = 1.0
-    steady = steadied(np.arange(float(COUNT)), sliding, sliding, steps, np.ones(COUNT))
-    assert np.abs(steady - sliding).max() < 0.1
+    ones = np.ones(COUNT)
+    steady = steadied(np.arange(float(COUNT)), sliding, sliding, _known(true), ones, turns=5.0 * ones, loose=FIRM)
+    assert np.abs(steady - sliding).max() < 0.15
+
+
+def test_on_a_head_that_does_not_turn_a_landmark_stays_on_its_skin_and_takes_lips_along() -> None:
+    true = _shot()[1]
+    measured = true.copy()
+    # A mouth that opens and shuts is taken for a face that grows and shrinks: what lies low slides, and lips with it.
+    low = np.clip((true[0, :, 1] - np.median(true[0, :, 1])) / np.ptp(true[0, :, 1]), 0.0, 1.0)
+    measured[..., 1] += low * 2.0 * np.sin(np.arange(COUNT) * 2.0 * np.pi / 8.0)[:, None]
+    loose = (np.arange(200) % 10 == 0).astype(np.float64)
+    ones = np.ones(COUNT)
+    steady = steadied(np.arange(float(COUNT)), measured, measured, _known(true), ones, turns=0.0 * ones, loose=loose)
+    slid, left = (np.diff(one - true, axis=0)[..., 1] for one in (measured, steady))
+    for some in (loose == 0.0, loose == 1.0):
+        assert np.abs(left[:, some]).mean() < 0.4 * np.abs(slid[:, some]).mean()
+
+
+def test_what_lies_beside_a_hand_is_not_asked_how_it_goes() -> None:
+    points = np.stack([np.linspace(0.0, 100.0, 101), np.zeros(101), np.zeros(101)], axis=1).astype(np.float32)
+    hidden = np.zeros(101, dtype=bool)
+    assert not beside(points, hidden).any()
+    hidden[50] = True
+    found = np.flatnonzero(beside(points, hidden))
+    assert (found[0], found[-1]) == (44, 56)
 
 
 def test_a_face_at_the_border_of_the_picture_and_one_outside_it_are_no_error() -> None:

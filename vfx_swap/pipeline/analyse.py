@@ -28,14 +28,14 @@ from vfx_swap.errors import (
 from vfx_swap.pipeline.association import Observation, centre_of, height_of, join_segments, mean_embedding
 from vfx_swap.pipeline.following import FaceFollower, FaceModels, View
 from vfx_swap.pipeline.progress import Progress, ProgressEvent, no_progress
-from vfx_swap.pipeline.skin_flow import steadied
-from vfx_swap.pipeline.smoothing import SmoothRun, bridge, smooth_run
+from vfx_swap.pipeline.skin_flow import loose_landmarks, steadied
+from vfx_swap.pipeline.smoothing import SmoothRun, bridge, mean_shape, smooth_run
 from vfx_swap.pipeline.tracks_file import Tracks, rounded_track
 from vfx_swap.types import Face, Frame, ModelImage, Pose, Track
 
 __all__ = ["AnalyseSettings", "analyse", "display_for", "read_each"]
 
-ALGORITHM = 4
+ALGORITHM = 5
 """Part of the settings digest; raise it when a change here gives other tracks from the same plate."""
 
 
@@ -242,7 +242,10 @@ def _smooth_and_bridge(performer: _Performer, run: Sequence[Observation], *, smo
         result = smooth_run(times, points, expression, pose, confidence)
         unknown = np.zeros((points.shape[1], 3), np.float32)
         steps = np.stack([unknown if one.steps is None else one.steps for one in run]).astype(np.float64)
-        result = replace(result, points=steadied(times, points, result.points, steps, confidence))
+        turns = np.linalg.norm(np.diff(result.pose[:, :2], axis=0, prepend=result.pose[:1, :2]), axis=1)
+        loose = loose_landmarks(mean_shape(points))
+        steady = steadied(times, points, result.points, steps, confidence, turns=turns, loose=loose)
+        result = replace(result, points=steady)
     for index, one in enumerate(run):
         performer.smooth[one.position] = _values(result.points[index], result.expression[index], result.pose[index])
     missing = np.setdiff1d(np.arange(times[0], times[-1]), times)

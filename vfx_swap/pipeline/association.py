@@ -64,6 +64,8 @@ class Observation:
     """Motion alone could not tell whose face this is."""
     steps: FloatArray | None = None
     """(landmarks, 3) how skin went from the position before, as `skin_flow.skin_steps` gives it; None: not known."""
+    hidden: NDArray[np.bool_] | None = None
+    """(landmarks,) those behind a hand; None: none is."""
 
 
 @dataclass(eq=False)

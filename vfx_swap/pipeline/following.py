@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.models.front.hands import hands_near, hidden_share
+from vfx_swap.models.front.hands import hands_near, hidden_landmarks
 from vfx_swap.models.protocols import Detector, HandFinder, Landmarker, Recogniser
 from vfx_swap.pipeline.association import (
     MOTION_MEMORY_FRAMES,
@@ -22,7 +23,7 @@ from vfx_swap.pipeline.association import (
     mismatch,
     predict,
 )
-from vfx_swap.pipeline.skin_flow import Picture, skin_steps
+from vfx_swap.pipeline.skin_flow import Picture, beside, skin_steps
 from vfx_swap.types import Detection, Embedding, Landmarks, ModelImage
 
 __all__ = ["FaceFollower", "FaceModels", "View"]
@@ -97,6 +98,8 @@ class _Found:
     landmarks: Landmarks
     """Plate pixels."""
     score: float
+    hidden: NDArray[np.bool_]
+    """(landmarks,) those behind a hand."""
 
 
 @dataclass(eq=False)
@@ -221,15 +224,14 @@ class FaceFollower:
         points = landmarks.points.copy()
         if not np.isfinite(points).all():
             return None
-        shown = 1.0
+        hidden = np.zeros(len(points), dtype=bool)
         if self.models.hands is not None:
-            # Landmarks behind a hand are guesses, and pull the others along.
-            hands = hands_near(view.image, points, finder=self.models.hands)
-            shown -= hidden_share(points, hands)
+            hidden = hidden_landmarks(points, hands_near(view.image, points, finder=self.models.hands))
         points[:, :2] += view.origin
-        confidence = landmarks.confidence * shown**HIDDEN_POWER
+        # Landmarks behind a hand are guesses, and pull the others along.
+        confidence = landmarks.confidence * (1.0 - float(hidden.mean())) ** HIDDEN_POWER
         placed = Landmarks(points, landmarks.expression, landmarks.pose, confidence)
-        return _Found(landmarks=placed, score=detection.score)
+        return _Found(landmarks=placed, score=detection.score, hidden=hidden)
 
     def _assign(self, view: View, found: Sequence[_Found], pairs: Sequence[tuple[int, int]]) -> None:
         """Go on with segments, break them where in doubt, start new ones, note what was lost."""
@@ -255,6 +257,7 @@ class FaceFollower:
                 embedding=self._embed(view, one) if self._should_embed(segment, one, view) else None,
                 doubtful=doubtful,
                 steps=self._steps(view, one, previous),
+                hidden=one.hidden,
             )
             segment.observations.append(observation)
             if len(segment.observations) == 1:
@@ -270,8 +273,12 @@ class FaceFollower:
         before = self._before
         if previous is None or before is None or not previous.last == before.position == view.position - 1:
             return None
+        last = previous.observations[-1]
         first, second = (Picture(seen.image.rgb, seen.origin) for seen in (before, view))
-        return skin_steps(first, second, previous.observations[-1].landmarks.points, one.landmarks.points)
+        steps = skin_steps(first, second, last.landmarks.points, one.landmarks.points)
+        hidden = one.hidden if last.hidden is None else one.hidden | last.hidden
+        steps[beside(one.landmarks.points, hidden), 2] = 0.0
+        return steps
 
     def _doubtful(self, view: View, index: int, found: Sequence[_Found], *, lost: Sequence[Segment]) -> bool:
         """True when another face, or the place where one was lost, is too near to tell the two apart by motion."""
@@ -314,7 +321,9 @@ class FaceFollower:
             ]
             if any(_same(one.landmarks.points, points) for points in there):
                 return
-            segment.observations.insert(0, Observation(view.position, view.frame, one.landmarks, one.score))
+            segment.observations.insert(
+                0, Observation(view.position, view.frame, one.landmarks, one.score, hidden=one.hidden)
+            )
 
 
 def _moved(detection: Detection, by: FloatArray) -> Detection:

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from vfx_swap.arrays import FloatArray
+from vfx_swap.geometry.mesh import LIPS, LOOPS
+from vfx_swap.models.facemesh.canonical import MESH_VERTEX_COUNT
 from vfx_swap.pipeline.smoothing import fit_similarities, invert, lay, mean_shape
 
-__all__ = ["Picture", "skin_steps", "steadied"]
+__all__ = ["Picture", "beside", "loose_landmarks", "skin_steps", "steadied"]
 
 Array = NDArray[np.float64]
 
@@ -37,16 +39,24 @@ MEETS = 0.0025
 """Of face height: how far forth and back may miss each other; at this a step counts half."""
 NEAR = 0.03
 """Of face height: a step further than this from the landmarks' own is a mistake."""
-STEADY_FACE, STEADY_LANDMARK = 3.0, 1.0
+STEADY_FACE, STEADY_SKIN, STEADY_LOOSE = 3.0, 4.0, 0.5
 """Deviation of what is measured over that of the flow's steps: about so many frames on each side say where a face is,
-and where one landmark is on it. Doubles' landmarks tremble by 0.28 to 0.55 % of face height without, by 0.19 to 0.31
-with (heads that talk, wear spectacles, or are two in a frame)."""
-POOL = 0.06
+where a landmark is on skin that holds together, and where one is on lids and lips. A talking double's brows, nose and
+forehead step beside their skin by 0.04 to 0.13 % of face height so, and by 0.14 to 0.39 with 1.0 for all and a slide
+that is always allowed: a landmarker takes an open mouth for a longer face, over many frames."""
+LOOSE = 0.05
+"""Of face height: Gaussian radius about lids and lips within which skin does not hold together."""
+POOL, POOL_LOOSE = 0.06, 0.03
 """Of face height: Gaussian radius over which steps are pooled; a cheek has little to hold on to."""
+CARRIED = 0.1
+"""Of face height: Gaussian radius over which the skin about them carries lids and lips along."""
 LEAST_TRUST = 20.0
 """Sum of the landmarks' trust below which a step says nothing."""
 DRIFT_FRAMES = 4
 """Half width in frames over which landmarks and flow may part: outlines slide on skin as a head turns."""
+SLIDES_DEGREES = 3.0
+"""Turn of the head from frame to frame at which they may part by all that they do. A head that holds still lets none
+slide: there it is the landmarker that is wrong."""
 CLIP = 0.02
 """Of face height: more than this between a landmark's step and the flow's is no drift."""
 
@@ -140,11 +150,41 @@ def _followed(
     return np.asarray(there, dtype=np.float32), np.asarray(found)[:, 0] > 0
 
 
-def steadied(times: Array, points: Array, smooth: Array, steps: Array, confidence: Array) -> Array:
+def beside(points: FloatArray, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) landmarks whose patch shows some of what hides others: how it goes is not how skin goes.
+
+    Args:
+        points: (n, 2 or 3) plate pixels.
+        hidden: (n,) those that something hides.
+    """
+    if not hidden.any():
+        return hidden
+    near = 0.5 * WINDOW * max(float(np.ptp(points[:, :2], axis=0).max()), 4.0)
+    apart = np.linalg.norm(points[:, None, :2] - points[None, hidden, :2], axis=2)
+    found: NDArray[np.bool_] = apart.min(axis=1) <= near
+    return found
+
+
+def loose_landmarks(shape: Array) -> Array:
+    """(n,) how freely each landmark moves beside the skin about it: 1 on lids, irises and lips, 0 elsewhere.
+
+    Args:
+        shape: (478, 3) mean landmarks of a run, any unit.
+    """
+    moving = sorted({*LOOPS["eye_image_left"], *LOOPS["eye_image_right"], *LIPS, *range(MESH_VERTEX_COUNT, len(shape))})
+    apart = np.linalg.norm(shape[:, None, :2] - shape[None, moving, :2], axis=2).min(axis=1)
+    radius = LOOSE * max(float(np.ptp(shape[:, 1])), 1e-6)
+    return np.asarray(np.exp(-0.5 * (apart / radius) ** 2))
+
+
+def steadied(
+    times: Array, points: Array, smooth: Array, steps: Array, confidence: Array, *, turns: Array, loose: Array
+) -> Array:
     """Landmarks of a run that go from frame to frame as the skin under them does.
 
     First the face as a whole (a similarity in the picture): measured places and the flow's steps in one chain, laid
-    under the smoothed landmarks. Then each landmark, a little, by the flow of the skin around it.
+    under the smoothed landmarks. Then each landmark by the flow of the skin around it. What moves beside that skin is
+    carried along by it, and goes a little by its own flow.
 
     Args:
         times: (frames,) ascending positions.
@@ -152,6 +192,8 @@ def steadied(times: Array, points: Array, smooth: Array, steps: Array, confidenc
         smooth: (frames, n, 3) the same smoothed, by `smoothing.smooth_run`.
         steps: (frames, n, 3) as `skin_steps` gives them, from the frame before; 0 in the last column where not known.
         confidence: (frames,) 0 to 1 of the landmarks.
+        turns: (frames,) degrees by which the head turned since the frame before.
+        loose: (n,) 0 to 1 as `loose_landmarks` gives it.
 
     Returns:
         (frames, n, 3); `smooth` where nothing is known of the flow.
@@ -163,16 +205,23 @@ def steadied(times: Array, points: Array, smooth: Array, steps: Array, confidenc
     shape = mean_shape(points)
     shape = shape - shape.mean(axis=0)
     half = max(float(np.ptp(shape[:, 1])) / 2.0, 0.5)
+    clip, slides = CLIP * 2 * half, np.clip(turns[1:] / SLIDES_DEGREES, 0.0, 1.0)
+    everywhere = np.ones(len(slides))
     places = _places(fit_similarities(points, shape, robust=True), half)
     went = np.stack([_went(points[i], steps[i + 1, :, :2], trust[i], half, places[i]) for i in range(len(times) - 1)])
     sure = np.minimum(1.0, 2.0 * trust.mean(axis=1))[:, None]
-    motions = _motions(_chained(places[:, None], went[:, None], STEADY_FACE**2 * sure, weight, CLIP * 2 * half), half)
-    laid = lay(motions, lay(invert(fit_similarities(smooth, shape, robust=True)), smooth))
-    around = _around(shape, POOL * 2 * half)
-    share = trust @ around.T
-    pooled = np.einsum("ij,tjk->tik", around, trust[..., None] * steps[1:, :, :2]) / np.maximum(share, 1e-9)[..., None]
+    whole = _chained(places[:, None], went[:, None], STEADY_FACE**2 * sure, weight, clip, everywhere)
+    laid = lay(_motions(whole, half), lay(invert(fit_similarities(smooth, shape, robust=True)), smooth))
+    flat, firm = laid[..., :2], 1.0 - loose
+    moves = _pooled(steps[1:, :, :2], trust * firm, _near(shape, POOL * 2 * half))
+    skin = _chained(flat, moves, STEADY_SKIN**2 * trust, weight, clip, slides)
+    known = np.maximum(np.pad(trust, ((1, 0), (0, 0))), np.pad(trust, ((0, 1), (0, 0))))
+    held = known * firm
+    carried = flat + _pooled(skin - flat, held**2, _near(shape, CARRIED * 2 * half))
+    moves = _pooled(steps[1:, :, :2], trust, _near(shape, POOL_LOOSE * 2 * half))
+    own = _chained(carried, moves, STEADY_LOOSE**2 * trust, weight, clip, everywhere)
     out = laid.copy()
-    out[..., :2] = _chained(laid[..., :2], pooled, STEADY_LANDMARK**2 * trust, weight, CLIP * 2 * half)
+    out[..., :2] = own + held[..., None] * (skin - own)
     return out
 
 
@@ -210,13 +259,26 @@ def _went(points: Array, step: Array, trust: Array, half: float, place: Array) -
     return np.array([moved.real, moved.imag, half * np.log(np.abs(turn)), half * np.angle(turn)])
 
 
-def _around(shape: Array, radius: float) -> Array:
+def _near(shape: Array, radius: float) -> Array:
     """(n, n) Gaussian nearness of landmarks."""
     distance = np.linalg.norm(shape[:, None, :2] - shape[None, :, :2], axis=2)
     return np.asarray(np.exp(-0.5 * (distance / radius) ** 2))
 
 
-def _chained(values: Array, went: Array, bond: Array, weight: Array, clip: float) -> Array:
+def _pooled(values: Array, weight: Array, near: Array) -> Array:
+    """(frames, n, channels) means over landmarks about each; 0 where all weight is.
+
+    Args:
+        values: (frames, n, channels).
+        weight: (frames, n).
+        near: (n, n).
+    """
+    share = weight @ near.T
+    total = np.einsum("ij,tjk->tik", near, weight[..., None] * values)
+    return np.asarray(total / np.maximum(share, 1e-9)[..., None])
+
+
+def _chained(values: Array, went: Array, bond: Array, weight: Array, clip: float, slides: Array) -> Array:
     """Series that stay near measured values and go as they are said to go: least squares over all frames at once.
 
     What the two part by steadily, over a few frames, is added to the steps first: outlines slide over skin.
@@ -227,8 +289,10 @@ def _chained(values: Array, went: Array, bond: Array, weight: Array, clip: float
         bond: (frames - 1, n) weight of a step.
         weight: (frames,) weight of a value.
         clip: more than this between a step of `values` and of `went` is no drift.
+        slides: (frames - 1,) 0 to 1, how much of it is added.
     """
-    wanted = went + _drift(np.clip(np.diff(values, axis=0) - went, -clip, clip), bond)
+    parted = _drift(np.clip(np.diff(values, axis=0) - went, -clip, clip), bond)
+    wanted = went + slides[:, None, None] * parted
     out = np.empty_like(values)
     for index in range(values.shape[1]):
         link = bond[:, index]

@@ -44,7 +44,7 @@ lose (measured on the heads of tests/pipeline/test_smoothing.py)."""
 NEIGHBOURHOOD = 0.07
 """Landmarks decide together over this Gaussian radius, as a fraction of face height."""
 NOISE_FLOOR = 1e-4
-NOISE_CEILING = 4e-3
+NOISE_CEILING = 2e-3
 """Believed range of a landmarker's jitter, as a fraction of face height: what is above is taken for motion."""
 LEAST_WEIGHT = 1e-4
 """Weight of a sample of confidence 0, against 1 of confidence 1."""

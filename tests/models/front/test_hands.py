@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.models.front.hands import hand_regions, hands_looked_for, hands_near, hidden_share, moved_hand
+from vfx_swap.models.front.hands import hand_regions, hands_looked_for, hands_near, hidden_landmarks, moved_hand
 from vfx_swap.models.protocols import Hand
 from vfx_swap.types import ModelImage
 
@@ -44,7 +44,7 @@ def test_regions_lie_in_each_other() -> None:
 
 def test_no_hand_covers_nothing() -> None:
     assert not hand_regions([], size=64).at_most.any()
-    assert hidden_share(np.zeros((478, 3), np.float32), []) == 0.0
+    assert not hidden_landmarks(np.zeros((478, 3), np.float32), []).any()
 
 
 def test_a_hand_moves_with_its_matrix() -> None:
@@ -60,7 +60,7 @@ def grid_face(x: float, y: float, size: float) -> FloatArray:
 
 @pytest.mark.parametrize(("x", "low", "high"), [(500.0, 0.0, 0.0), (100.0, 0.2, 0.9)])
 def test_the_share_of_a_face_behind_a_hand(x: float, low: float, high: float) -> None:
-    share = hidden_share(grid_face(x, 100.0, 120.0), [open_hand(160.0, 220.0, 60.0)])
+    share = hidden_landmarks(grid_face(x, 100.0, 120.0), [open_hand(160.0, 220.0, 60.0)]).mean()
     assert low <= share <= high
 
 

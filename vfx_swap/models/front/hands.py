@@ -7,13 +7,22 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.models.pictures import Matrix, apply, cut_upright
 from vfx_swap.models.protocols import Hand, HandFinder
 from vfx_swap.types import ModelImage
 
-__all__ = ["HandRegions", "hand_regions", "hands_looked_for", "hands_near", "hidden_share", "moved_hand", "palm_length"]
+__all__ = [
+    "HandRegions",
+    "hand_regions",
+    "hands_looked_for",
+    "hands_near",
+    "hidden_landmarks",
+    "moved_hand",
+    "palm_length",
+]
 
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 PALM = (0, 1, 5, 9, 13, 17)
@@ -132,13 +141,19 @@ def moved_hand(hand: Hand, matrix: Matrix) -> Hand:
     return Hand(points=moved.astype(np.float32), score=hand.score)
 
 
-def hidden_share(points: FloatArray, hands: Sequence[Hand]) -> float:
-    """The share of a face's landmarks that lie behind hands, 0 to 1."""
+def hidden_landmarks(points: FloatArray, hands: Sequence[Hand]) -> NDArray[np.bool_]:
+    """(n,) which of a face's landmarks lie behind hands.
+
+    Args:
+        points: (n, 2 or 3) in the hands' pixels.
+        hands: what may lie in front.
+    """
     if not hands:
-        return 0.0
+        return np.zeros(len(points), dtype=bool)
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     scale = (SMALL - 1) / max(1.0, float((high - low).max()))
     matrix = np.array([[scale, 0.0, -scale * low[0]], [0.0, scale, -scale * low[1]]])
     likely = hand_regions([moved_hand(hand, matrix) for hand in hands], size=SMALL).likely
     at = np.clip(np.round(apply(matrix, points[:, :2])).astype(int), 0, SMALL - 1)
-    return float(likely[at[:, 1], at[:, 0]].mean())
+    hidden: NDArray[np.bool_] = likely[at[:, 1], at[:, 0]] > 0.0
+    return hidden
