@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
+from tests.farm.fakes import quick_program, shot_file
 from tests.pipeline.c2pa_parts import exr_frame, needs_c2pa
 from vfx_swap.cli.app import run
 
@@ -87,3 +91,61 @@ def test_the_test_certificate_says_that_it_is_one(tmp_path: Path, capsys: pytest
     other = tmp_path / "r"
     assert run(["provenance", "certificate", "--out", str(other), "--organisation", "A Facility", "--request"]) == 0
     assert sorted(one.name for one in other.iterdir()) == ["key.pem", "request.pem"]
+
+
+def quick(*arguments: object) -> tuple[int, list[dict[str, object]], str]:
+    """A `vfx-swap` whose frames cost nothing, under the facility file that the test has set."""
+    command = [*quick_program(), *(str(one) for one in arguments), "--json"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=dict(os.environ)
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_a_render_signs_what_it_wrote(shot: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = shot_file(tmp_path)
+    code, events, err = quick("render", path, "--sign")
+    assert code == 0, err
+    signed = tmp_path / "out" / "swap.provenance.json"
+    assert events[-1] == {"event": "signed", "file": str(signed)}
+    assert run(["provenance", "verify", str(path)]) == 0
+    assert "trusted here; it names A Facility" in capsys.readouterr().out
+    before = signed.read_bytes()
+    (tmp_path / "out" / "swap.0004.exr").unlink()
+    assert run(["provenance", "verify", str(path)]) == 1
+    code, events, err = quick("render", path, "--sign")
+    assert code == 0, err
+    assert signed.read_bytes() == before  # the frame has the same bits again
+    assert run(["provenance", "verify", str(path)]) == 0
+    assert run(["provenance", "sign", str(path)]) == 2  # there already
+    assert run(["provenance", "sign", str(path), "--overwrite"]) == 0
+
+
+def test_nothing_is_rendered_where_nothing_could_be_signed(
+    shot: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VFX_SWAP_FACILITY")
+    code, events, err = quick("render", shot_file(tmp_path), "--sign")
+    assert code == 2
+    assert events[-1]["event"] == "error"
+    assert "nothing says what signs" in err + str(events)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["render", "SHOT", "--sign", "--frames", "1-2"], "--sign signs the whole shot"),
+        (["render", "SHOT", "--sign", "--tracks-only"], "--sign signs the whole shot"),
+        (["render", "SHOT", "--sign", "--server", "127.0.0.1:1"], "--sign signs the whole shot"),
+        (["provenance", "sign", "SHOT", "--like", "frame.exr"], "do not go with a shot file"),
+        (["swap", "--plate", "p.png", "--out", "o.png", "--identity", "i", "--sign", "--engine", "compare"], "compare"),
+        (["swap", "--plate", "p.png", "--out", "o.png", "--identity", "i", "--sign", "--compat", "simswap"], "--sign"),
+    ],
+)
+def test_what_does_not_go_with_signing_is_exit_2(
+    shot: str, tmp_path: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(shot_file(tmp_path))
+    assert run([path if one == "SHOT" else one for one in arguments]) == 2
+    assert says in capsys.readouterr().err

@@ -68,6 +68,18 @@ def test_a_last_layer_measures_the_shot_after_all_frames(tmp_path: Path) -> None
     assert pairs == {("render", "tracks"), ("qc", "render")}
 
 
+def test_frames_are_signed_in_a_last_layer_and_only_if_they_hold_up(tmp_path: Path) -> None:
+    job = submitted(tmp_path, "--sign", "--qc")
+    path = str(tmp_path / "sh010.toml")
+    last = layer(job, "sign")
+    assert shlex.split(last["cmd"] or "") == ["vfx-swap", "provenance", "sign", path, "--overwrite", "--json"]
+    pairs = {(one.findtext("deplayer"), one.findtext("onlayer")) for one in job.iter("depend")}
+    assert pairs == {("render", "tracks"), ("qc", "render"), ("sign", "qc")}
+    job = submitted(tmp_path, "--sign")
+    pairs = {(one.findtext("deplayer"), one.findtext("onlayer")) for one in job.iter("depend")}
+    assert pairs == {("render", "tracks"), ("sign", "render")}
+
+
 def test_nothing_else_is_left_behind(tmp_path: Path) -> None:
     submitted(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["job.xml", "plates", "sh010.toml", "who.identity"]

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,13 @@ import pytest
 from tests.conftest import clean_environment
 from tests.farm.fakes import quick_program, shot_file
 from tests.farm.required import needs
+from tests.pipeline.c2pa_parts import needs_c2pa
 from tests.pipeline.shot_fakes import ALL, digests_of, make_shot, render, rows_of
 from vfx_swap.cli.app import run
 from vfx_swap.errors import UsageError
 from vfx_swap.farm.openjd import Submission, asset_references, int_range, job_template, parameter_values, write_bundle
+from vfx_swap.pipeline.credentials import make_test_credential
+from vfx_swap.pipeline.provenance_run import verify_outputs
 
 OPENJD = Path(sys.executable).parent / "openjd"
 SPARSE = (-3, -2, 1, *range(1001, 1011), 1020)
@@ -30,11 +35,11 @@ def submission(folder: Path, **more: Any) -> Submission:
     return Submission(shot_file=shot_file(folder), shot=make_shot(folder), **{"frames": ALL, **more})
 
 
-def openjd(*arguments: object) -> subprocess.CompletedProcess[str]:
+def openjd(*arguments: object, more: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
     needs("openjd", "openjd")
     return subprocess.run(
         [OPENJD, *(str(one) for one in arguments)],
-        env=clean_environment(), capture_output=True, text=True, timeout=240, check=False,
+        env={**clean_environment(), **more}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
 
@@ -75,6 +80,27 @@ def test_a_last_step_measures_the_shot_and_its_verdict_is_the_job_s(
     told = json.loads(job.report.with_suffix(".json").read_text(encoding="utf-8"))
     assert told["passed"] == passes, told["reasons"]
     assert (done.returncode == 0) == passes, done.stdout
+
+
+@pytest.mark.openjd
+@pytest.mark.provenance
+@pytest.mark.slow
+def test_a_last_step_signs_the_frames(tmp_path: Path) -> None:
+    needs_c2pa()
+    certificate, key, _ = make_test_credential(
+        tmp_path / "c", organisation="A Facility", days=30, now=datetime.now(UTC)
+    )
+    facility = tmp_path / "facility.toml"
+    facility.write_text(f'schema = "vfx_swap/facility.1"\n[provenance]\ncertificate = "{certificate}"\nkey = "{key}"\n')
+    job = submission(tmp_path / "farm", chunk=6, program=str(program_file(tmp_path)), sign=True)
+    template = write_bundle(tmp_path / "job", job)
+    assert [step["name"] for step in json.loads(template.read_text())["steps"]] == ["Tracks", "Render", "Sign"]
+    assert openjd("check", template).returncode == 0
+    held = {"VFX_SWAP_FACILITY": str(facility)}
+    done = openjd("run", template, "--step", "Sign", "--run-dependencies", "-p", f"ShotFile={job.shot_file}", more=held)
+    assert done.returncode == 0, done.stdout
+    (verdict,) = verify_outputs([job.shot.output], trust=None)
+    assert verdict.state == "unknown_signer"
 
 
 @pytest.mark.openjd

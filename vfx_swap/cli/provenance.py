@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,13 +16,15 @@ from vfx_swap.pipeline.today import local_today
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
     from vfx_swap.pipeline.provenance import Verdict
-    from vfx_swap.settings.facility import Facility
+    from vfx_swap.pipeline.provenance_shot import Signer
 
-__all__ = ["provenance_app"]
+__all__ = ["provenance_app", "tell_signed"]
 
 provenance_app = typer.Typer(help="Provenance: C2PA manifests on outputs, signed and verified.")
 
-FilesArgument = Annotated[list[str], typer.Argument(metavar="FILE...", help="Stills, movies, sequences.")]
+FilesArgument = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="Stills, movies, sequences; a shot file: what it renders.")
+]
 FacilityOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Facility file; absent: the one that holds on this machine.")
 ]
@@ -65,27 +68,14 @@ def sign(
 ) -> None:
     """Sign outputs as made with a trained model, with the facility's certificate and the consents' digests."""
     with running(json=json, debug=debug) as console:
-        from vfx_swap.pipeline.credentials import load_credential
-        from vfx_swap.pipeline.provenance_run import sign_outputs
+        from vfx_swap.pipeline.provenance_shot import facility_signer
         from vfx_swap.settings.facility import load_facility
 
-        held = load_facility(facility)
-        signing = load_credential(*_signing(held, certificate, key), now=datetime.now(UTC))
+        signer = facility_signer(load_facility(facility), certificate=certificate, key=key)
         written = 0
-        for path in sign_outputs(
-            file,
-            credential=signing,
-            facility=held,
-            today=local_today(),
-            like=tuple(like or ()),
-            consents=tuple(consent or ()),
-            out=out,
-            each=each,
-            overwrite=overwrite,
-        ):
+        for path in _signed(file, signer, like=like or [], consent=consent or [], out=out, each=each, over=overwrite):
             written += 1
-            console.event("signed", file=path)
-            console.say(f"{path}: signed")
+            tell_signed(console, path)
         console.event("done", signed=written)
 
 
@@ -109,7 +99,8 @@ def verify(
         held = load_facility(facility).provenance
         roots = trust or (Path(held.trust) if held is not None and held.trust else None)
         counts: dict[str, int] = {}
-        for verdict in verify_outputs(file, trust=None if roots is None else load_trust(roots)):
+        outputs = [_output_of(one) if _is_shot(one) else one for one in file]
+        for verdict in verify_outputs(outputs, trust=None if roots is None else load_trust(roots)):
             counts[verdict.state] = counts.get(verdict.state, 0) + 1
             _tell(console, verdict)
         bad = sum(counts.values()) - counts.get("trusted", 0)
@@ -156,15 +147,45 @@ def certificate(
         console.say(f"[provenance]\n{table}")
 
 
-def _signing(facility: Facility, certificate: Path | None, key: Path | None) -> tuple[Path, Path]:
-    if (certificate is None) != (key is None):
-        raise UsageError("--certificate and --key go together")
-    if certificate is not None and key is not None:
-        return certificate, key
-    if facility.provenance is None:
-        mend = "Give --certificate and --key, or write [provenance] into the facility file"
-        raise UsageError("nothing says what signs", mend=mend)
-    return Path(facility.provenance.certificate), Path(facility.provenance.key)
+def tell_signed(console: Console, path: Path) -> None:
+    """Tell of a file that was signed."""
+    console.event("signed", file=path)
+    console.say(f"{path}: signed")
+
+
+def _signed(
+    files: list[str], signer: Signer, *, like: list[Path], consent: list[Path], out: Path | None, each: bool, over: bool
+) -> Iterator[Path]:
+    """Sign what is named, one after the other; a shot file stands for what its render wrote."""
+    from vfx_swap.pipeline.engines import engine_ids
+    from vfx_swap.pipeline.provenance_run import sign_outputs
+    from vfx_swap.pipeline.provenance_shot import sign_shot
+    from vfx_swap.settings import load_shot
+
+    shots = [one for one in files if _is_shot(one)]
+    if shots and (like or consent or out is not None):
+        raise UsageError(f"--like, --consent and --out do not go with a shot file ({shots[0]})", mend="Leave them out")
+    for one in files:
+        if _is_shot(one):
+            yield from sign_shot(
+                load_shot(one, engines=engine_ids()), signer, today=local_today(), each=each, overwrite=over
+            )
+            continue
+        yield from sign_outputs(
+            [one], credential=signer.credential, facility=signer.facility, today=local_today(), like=like,
+            consents=consent, out=out, each=each, overwrite=over,
+        )  # fmt: skip
+
+
+def _output_of(shot_file: str) -> str:
+    from vfx_swap.pipeline.engines import engine_ids
+    from vfx_swap.settings import load_shot
+
+    return load_shot(shot_file, engines=engine_ids()).output
+
+
+def _is_shot(name: str) -> bool:
+    return name.lower().endswith(".toml")
 
 
 def _tell(console: Console, verdict: Verdict) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from vfx_swap.cli.farming import FarmOptions, Where, render_on
 from vfx_swap.cli.remote import ServerOption, render_remotely
-from vfx_swap.cli.rendering import RESUME, run_shot
+from vfx_swap.cli.rendering import RESUME, SignOption, run_shot, sign_rendered, signer_for
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, running, stop_requests
 from vfx_swap.cli.streaming import stream_remotely
 from vfx_swap.errors import UsageError
@@ -43,6 +43,7 @@ def render(
     stream: Annotated[
         bool, typer.Option("--stream", help="With --server: send the frames, write the results here.")
     ] = False,
+    sign: SignOption = False,
     device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -61,6 +62,9 @@ def render(
             raise UsageError("--workers, --chunk and --address go with --on", mend="Say --on local, or --on ray")
         if tracks_only and (on is not None or frames is not None or overwrite):
             raise UsageError("--tracks-only renders nothing: --on, --frames and --overwrite do not go with it")
+        if sign and (server or tracks_only or frames is not None):
+            what = "--sign signs the whole shot: --frames, --tracks-only and --server do not go with it"
+            raise UsageError(what, mend="Sign when all is rendered: vfx-swap provenance sign SHOT.toml")
         if server:
             if on is not None or tracks_only or device != "cpu":
                 what = "--on, --tracks-only and --device do not go with --server: the server has its own workers"
@@ -73,11 +77,15 @@ def render(
         wanted = None if frames is None else parse_frames(frames)
         if tracks_only:
             _prepare(console, settings)
-        elif on is None:
+            return
+        signer = signer_for(settings) if sign else None
+        if on is None:
             run_shot(console, settings, frames=wanted, overwrite=overwrite, device=device)
         else:
             spread = FarmOptions(on, workers=workers, chunk=chunk, address=address)
             render_on(console, shot, settings, spread, frames=wanted, overwrite=overwrite, device=device)
+        if signer is not None:
+            sign_rendered(console, settings, signer)
 
 
 def _remotely(

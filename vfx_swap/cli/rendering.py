@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from vfx_swap.cli.provenance import tell_signed
 from vfx_swap.cli.session import stop_requests
 from vfx_swap.pipeline.today import local_today
 
 if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
     from vfx_swap.farm.request import ChunkReport
+    from vfx_swap.pipeline.provenance_shot import Signer
     from vfx_swap.pipeline.shot import ShotReport
     from vfx_swap.settings import Shot
 
-__all__ = ["RESUME", "run_shot", "tell_report"]
+__all__ = ["RESUME", "SignOption", "run_shot", "sign_rendered", "signer_for", "tell_report"]
+
+SignOption = Annotated[
+    bool, typer.Option("--sign", help="Sign what was written (C2PA), with the facility file's certificate.")
+]
 
 RESUME = "Run the same command again to go on: frames already written are kept"
 
@@ -38,6 +46,33 @@ def run_shot(console: Console, shot: Shot, *, frames: Sequence[int] | None, over
             cancelled=cancelled,
         )
     tell_report(console, report)
+
+
+def signer_for(shot: Shot) -> Signer:
+    """Who signs what a shot's render writes, found before a frame is rendered.
+
+    Raises:
+        UsageError: the facility file names no certificate, or what is written cannot be signed.
+        CannotRunError: c2pa-python is not installed.
+        Others as `load_credential`.
+    """
+    from vfx_swap.pipeline.provenance_shot import facility_signer, require_signable
+    from vfx_swap.settings.facility import load_facility
+
+    require_signable(shot)
+    return facility_signer(load_facility())
+
+
+def sign_rendered(console: Console, shot: Shot, signer: Signer) -> None:
+    """Sign all that a shot's render wrote, and tell of it.
+
+    Raises:
+        VfxSwapError: as `sign_shot`; what was rendered stays.
+    """
+    from vfx_swap.pipeline.provenance_shot import sign_shot
+
+    for path in sign_shot(shot, signer, today=local_today()):
+        tell_signed(console, path)
 
 
 def tell_report(console: Console, report: ShotReport | ChunkReport) -> None:

@@ -36,6 +36,9 @@ def submit(
     qc: Annotated[
         bool, typer.Option("--qc", help="Measure the shot in a last step; the job fails where it fails.")
     ] = False,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Sign the frames (C2PA) in a last step, by the facility file of its machine.")
+    ] = False,
     program: Annotated[
         str, typer.Option(metavar="PATH", help="The vfx-swap command on the farm's machines.")
     ] = "vfx-swap",
@@ -51,7 +54,7 @@ def submit(
     with running(json=json, debug=debug) as console:
         written, numbers = write_jobs(
             shot, openjd=openjd, opencue=opencue, frames=frames, chunk=chunk, device=device, gpus=gpus,
-            gpu_memory_mib=gpu_memory, program=program, show=show, qc=qc,
+            gpu_memory_mib=gpu_memory, program=program, show=show, qc=qc, sign=sign,
         )  # fmt: skip
         tasks = -(-len(numbers) // chunk)
         console.event("done", written=[str(path) for path in written], frames=len(numbers), tasks=tasks)
@@ -72,6 +75,7 @@ def write_jobs(
     program: str = "vfx-swap",
     show: str = "testing",
     qc: bool = False,
+    sign: bool = False,
 ) -> tuple[list[Path], tuple[int, ...]]:
     """The jobs of a shot file that are asked for; what was written, and the frames they render.
 
@@ -87,6 +91,7 @@ def write_jobs(
         program: the command on the farm's machines.
         show: of OpenCue.
         qc: whether a last step measures the shot.
+        sign: whether a last step signs the frames, after `qc` where both are asked for.
 
     Raises:
         UsageError: no farm is named.
@@ -98,6 +103,10 @@ def write_jobs(
     if openjd is None and opencue is None:
         raise UsageError("for which farm?", mend="Give --openjd DIR or --opencue FILE")
     settings, numbers = _checked(shot, frames)
+    if sign:
+        from vfx_swap.pipeline.provenance_shot import require_signable
+
+        require_signable(settings)
     job = Submission(
         shot_file=shot.absolute(),
         shot=settings,
@@ -108,6 +117,7 @@ def write_jobs(
         gpu_memory_mib=gpu_memory_mib,
         program=program,
         qc=qc,
+        sign=sign,
     )
     written = []
     if opencue is not None:

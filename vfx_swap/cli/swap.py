@@ -11,7 +11,7 @@ import typer
 from vfx_swap.cli.compare import COMPARE, run_comparison
 from vfx_swap.cli.compat import run_compat
 from vfx_swap.cli.option_names import told_by_options
-from vfx_swap.cli.rendering import RESUME, run_shot
+from vfx_swap.cli.rendering import RESUME, SignOption, run_shot, sign_rendered, signer_for
 from vfx_swap.cli.session import DebugOption, DeviceOption, JsonOption, MissingFrames, running
 from vfx_swap.errors import UsageError
 
@@ -61,6 +61,7 @@ def swap(
         typer.Option(metavar="NAME", help="Extra EXR layer, such as matte, patch or stmap; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Render frames even where they are current.")] = False,
+    sign: SignOption = False,
     device: DeviceOption = "cpu",
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -79,15 +80,15 @@ def swap(
             holdout_matte=holdout_matte, garbage_matte=garbage_matte,
         )  # fmt: skip
         if compat is not None:
-            _refuse_in_compat(finer)
+            _refuse_in_compat({**finer, **({"sign": True} if sign else {})})
             run_compat(console, device=device, **typed)
         else:
             with told_by_options(identity="--cast" if cast else "--identity"):
-                _render(console, typed, finer, overwrite=overwrite, device=device)
+                _render(console, typed, finer, overwrite=overwrite, sign=sign, device=device)
 
 
 def _render(
-    console: Console, typed: Mapping[str, Any], finer: Mapping[str, Any], *, overwrite: bool, device: str
+    console: Console, typed: Mapping[str, Any], finer: Mapping[str, Any], *, overwrite: bool, sign: bool, device: str
 ) -> None:
     from vfx_swap.colour.ocio import load_config
     from vfx_swap.pipeline.validate import open_values
@@ -109,9 +110,15 @@ def _render(
         **given(colour_space=finer.get("colour_space")),
     }
     if typed["engine"] == COMPARE:
+        if sign:
+            raise UsageError("--sign does not go with --engine compare", mend="Sign the engine's own render")
         run_comparison(console, values, device=device)
         return
-    run_shot(console, open_values(values, config=load_config()), frames=None, overwrite=overwrite, device=device)
+    shot = open_values(values, config=load_config())
+    signer = signer_for(shot) if sign else None
+    run_shot(console, shot, frames=None, overwrite=overwrite, device=device)
+    if signer is not None:
+        sign_rendered(console, shot, signer)
 
 
 def _name_of(out: str) -> str:

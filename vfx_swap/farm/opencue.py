@@ -58,6 +58,10 @@ def job_specification(job: Submission, *, show: str, user: str) -> str:
         words = ["qc", "--frames", frames, "--out", str(job.report)]
         layers.append(shell.Shell("qc", command=_command(job, words), range="1", service=SERVICE))
         layers[-1].depend_all(render)
+    if job.sign:
+        words = ["provenance sign", "--overwrite"]
+        layers.append(shell.Shell("sign", command=_command(job, words), range="1", service=SERVICE))
+        layers[-1].depend_all(layers[-2])
     for layer in layers:
         made.add_layer(layer)
     launcher = outline.cuerun.OutlineLauncher(made, user=user, show=show, shot=_word(job.shot.name))
@@ -82,7 +86,7 @@ def _command(job: Submission, words: list[str]) -> list[str]:
         if MARK.search(path):
             raise UsageError("OpenCue would take a part of this path for a frame", where=path, mend="Rename it")
     verb, *more = words
-    words = [job.program, verb, str(job.shot_file), *more, "--json"]
+    words = [job.program, *verb.split(), str(job.shot_file), *more, "--json"]
     return [word if word == "#FRAMESPEC#" else shlex.quote(word) for word in words]
 
 

@@ -2,8 +2,8 @@
 
 Template schema `jobtemplate-2023-09` with the extension TASK_CHUNKING; a bundle's other two files are those that AWS
 Deadline Cloud reads (its documentation: "Job bundles"). Two steps: tracks, once, on any machine; then frames in chunks,
-in sessions that keep a worker warm. A third, where it is asked for, measures the whole shot. No shell is asked for, so
-no path needs quoting.
+in sessions that keep a worker warm. A third and a fourth, where they are asked for, measure the whole shot and sign it.
+No shell is asked for, so no path needs quoting.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class Submission:
     """The command on the farm's machines."""
     qc: bool = False
     """Whether a last step measures the shot; the job fails where it fails its limits."""
+    sign: bool = False
+    """Whether a last step signs the frames: what fails its limits is not signed."""
 
     @property
     def report(self) -> Path:
@@ -82,7 +84,12 @@ def job_template(job: Submission) -> dict[str, Any]:
             {"name": "Device", "type": "STRING", "default": job.device, "allowedValues": ["cpu", "cuda", "auto"]},
             {"name": "Program", "type": "STRING", "default": job.program, "description": "The vfx-swap command."},
         ],
-        "steps": [_tracks_step(), _render_step(job), *([_qc_step(job)] if job.qc else [])],
+        "steps": [
+            _tracks_step(),
+            _render_step(job),
+            *([_qc_step(job)] if job.qc else []),
+            *([_sign_step(job)] if job.sign else []),
+        ],
     }
 
 
@@ -120,6 +127,16 @@ def _qc_step(job: Submission) -> dict[str, Any]:
         "name": "Qc",
         "description": "The shot is measured against its plate; fails where it fails the limits of the shot file.",
         "dependencies": [{"dependsOn": "Render"}],
+        "script": {"actions": {"onRun": _action(arguments, worker=False)}},
+    }
+
+
+def _sign_step(job: Submission) -> dict[str, Any]:
+    arguments = ["provenance", "sign", "{{Param.ShotFile}}", "--overwrite"]
+    return {
+        "name": "Sign",
+        "description": "The frames are signed as C2PA asks, by the facility file of the machine that this runs on.",
+        "dependencies": [{"dependsOn": "Qc" if job.qc else "Render"}],
         "script": {"actions": {"onRun": _action(arguments, worker=False)}},
     }
 

@@ -29,6 +29,7 @@ __all__ = [
     "SIDECAR",
     "State",
     "Verdict",
+    "require_library",
     "sidecar_of",
     "sign_data",
     "sign_file",
@@ -70,6 +71,14 @@ class Verdict:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     """Of a sequence: names of frames that are gone, were not there when it was signed, or are not what was signed."""
+
+
+def require_library() -> None:
+    """
+    Raises:
+        CannotRunError: c2pa-python is not installed.
+    """
+    _library()
 
 
 def sidecar_of(path: Path) -> Path:

@@ -10,7 +10,7 @@ from vfx_swap.errors import MissingInputError, UsageError
 from vfx_swap.io.paths import FramePattern
 from vfx_swap.pipeline.credentials import Credential
 from vfx_swap.pipeline.provenance import SIDECAR, Verdict, sign_file, verify_file
-from vfx_swap.pipeline.provenance_facts import gather_facts
+from vfx_swap.pipeline.provenance_facts import Facts, gather_facts
 from vfx_swap.pipeline.provenance_list import list_of, sign_list, verify_list
 from vfx_swap.settings.facility import Facility
 
@@ -25,6 +25,7 @@ def sign_outputs(
     today: date,
     like: Sequence[Path] = (),
     consents: Sequence[Path] = (),
+    also: Facts | None = None,
     out: Path | None = None,
     each: bool = False,
     overwrite: bool = False,
@@ -38,6 +39,7 @@ def sign_outputs(
         today: the day of signing.
         like: frames of the same render, whose headers speak for files without one.
         consents: records, where no header says under which it was made.
+        also: what is said beside what headers and records say.
         out: the signed copy, of one still or movie.
         each: a manifest beside every frame of an EXR or DPX sequence, not one for all.
         overwrite: whether what is there is replaced.
@@ -59,7 +61,8 @@ def sign_outputs(
         paths = _paths(pattern)
         listed = _is_list(pattern) and not each
         for group in [paths] if listed else [[path] for path in paths]:
-            facts = gather_facts([*group, *like], consents=consents, facility=facility, today=today, folded=listed)
+            found = gather_facts([*group, *like], consents=consents, facility=facility, today=today, folded=listed)
+            facts = found if also is None else found.joined(also)
             if listed:
                 yield sign_list(pattern, credential=credential, facts=facts, overwrite=overwrite)
             else:
