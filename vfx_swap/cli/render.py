@@ -60,11 +60,7 @@ def render(
 
         if on is None and (workers, chunk, address) != (None, None, None):
             raise UsageError("--workers, --chunk and --address go with --on", mend="Say --on local, or --on ray")
-        if tracks_only and (on is not None or frames is not None or overwrite):
-            raise UsageError("--tracks-only renders nothing: --on, --frames and --overwrite do not go with it")
-        if sign and (server or tracks_only or frames is not None):
-            what = "--sign signs the whole shot: --frames, --tracks-only and --server do not go with it"
-            raise UsageError(what, mend="Sign when all is rendered: vfx-swap provenance sign SHOT.toml")
+        _require_fit(on, sign=sign, server=server, tracks_only=tracks_only, frames=frames, overwrite=overwrite)
         if server:
             if on is not None or tracks_only or device != "cpu":
                 what = "--on, --tracks-only and --device do not go with --server: the server has its own workers"
@@ -86,6 +82,20 @@ def render(
             render_on(console, shot, settings, spread, frames=wanted, overwrite=overwrite, device=device)
         if signer is not None:
             sign_rendered(console, settings, signer)
+
+
+def _require_fit(
+    on: Where | None, *, sign: bool, server: str, tracks_only: bool, frames: str | None, overwrite: bool
+) -> None:
+    """
+    Raises:
+        UsageError: options that ask for a part of the shot, with one that is about all of it.
+    """
+    if tracks_only and (on is not None or frames is not None or overwrite):
+        raise UsageError("--tracks-only renders nothing: --on, --frames and --overwrite do not go with it")
+    if sign and (server or tracks_only or frames is not None):
+        what = "--sign signs the whole shot: --frames, --tracks-only and --server do not go with it"
+        raise UsageError(what, mend="Sign when all is rendered: vfx-swap provenance sign SHOT.toml")
 
 
 def _remotely(

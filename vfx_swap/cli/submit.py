@@ -102,23 +102,12 @@ def write_jobs(
 
     if openjd is None and opencue is None:
         raise UsageError("for which farm?", mend="Give --openjd DIR or --opencue FILE")
-    settings, numbers = _checked(shot, frames)
-    if sign:
-        from vfx_swap.pipeline.provenance_shot import require_signable
-
-        require_signable(settings)
+    settings, numbers = _checked(shot, frames, sign=sign)
     job = Submission(
-        shot_file=shot.absolute(),
-        shot=settings,
-        frames=numbers,
-        chunk=chunk,
-        device=device,
-        gpus=int(device == "cuda") if gpus is None else gpus,
-        gpu_memory_mib=gpu_memory_mib,
-        program=program,
-        qc=qc,
-        sign=sign,
-    )
+        shot_file=shot.absolute(), shot=settings, frames=numbers, chunk=chunk, device=device,
+        gpus=int(device == "cuda") if gpus is None else gpus, gpu_memory_mib=gpu_memory_mib, program=program,
+        qc=qc, sign=sign,
+    )  # fmt: skip
     written = []
     if opencue is not None:
         write_specification(opencue, job, show=show, user=getpass.getuser())
@@ -128,15 +117,18 @@ def write_jobs(
     return written, numbers
 
 
-def _checked(path: Path, frames: str | None) -> tuple[Shot, tuple[int, ...]]:
+def _checked(path: Path, frames: str | None, *, sign: bool) -> tuple[Shot, tuple[int, ...]]:
     """The shot, fit and allowed, and the frames to render."""
     from vfx_swap.colour.ocio import load_config
     from vfx_swap.io.ranges import parse_frames
     from vfx_swap.pipeline.prepare import check_cast, frames_for_chunks
+    from vfx_swap.pipeline.provenance_shot import require_signable
     from vfx_swap.pipeline.validate import open_shot
 
     config = load_config()
     shot = open_shot(path, config=config)
+    if sign:
+        require_signable(shot)
     check_cast(shot, today=local_today())
     wanted = None if frames is None else parse_frames(frames)
     return shot, frames_for_chunks(shot, config=config, wanted=wanted)

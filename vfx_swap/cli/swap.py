@@ -36,8 +36,7 @@ def swap(
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Swap every face, not the largest only.")] = False,
     frames: Annotated[str, typer.Option(metavar="RANGE", help="Such as 1001-1024 or 1-100x2; absent: all.")] = "",
     engine: Annotated[
-        str | None,
-        typer.Option(metavar="E", help="The swapper: reprojection, a card's id; compare lays all side by side."),
+        str | None, typer.Option(metavar="E", help="The swapper: reprojection, a card's id; compare: all side by side.")
     ] = None,
     pixel_boost: Annotated[
         int | None, typer.Option(min=1, max=8, metavar="N", help="N times the network's own size each way.")
