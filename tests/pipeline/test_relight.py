@@ -117,6 +117,21 @@ def test_a_lamp_lights_the_side_that_it_stands_on_and_nothing_gets_darker() -> N
     assert mirrored[0] / mirrored[1] > 1.3
 
 
+def test_a_lamp_throws_the_nose_s_shadow() -> None:
+    sitter = faces.collins()
+
+    def gain(result: SwapResult, landmark: int) -> float:
+        x, y = np.round(sitter.points[landmark, :2]).astype(int)
+        part = np.s_[y - 3 : y + 4, x - 3 : x + 4]
+        return float(np.median(result.frame.rgb[part].sum(-1) / sitter.rgb[part].sum(-1)))
+
+    lit = {azimuth: render(lamp(azimuth, intensity=1.0)) for azimuth in (60.0, -60.0)}
+    left, right = 129, 358  # beside the nose's wings
+    for azimuth, near, far in ((60.0, right, left), (-60.0, left, right)):
+        assert gain(lit[azimuth], near) > 1.35
+        assert 0.99 < gain(lit[azimuth], far) < 1.12
+
+
 def test_intensity_is_in_units_of_the_plate_s_mean_light() -> None:
     sitter = faces.collins()
     result = render(lamp(0.0, intensity=1.0, softness=1.0))

@@ -114,7 +114,7 @@ def test_an_hdri_of_a_frame_and_of_every_frame(tmp_path: Path) -> None:
     picture = read_picture(one)
     assert picture.rgb(None).shape == (256, 512, 3)
     # What is written can be an environment of a shot.
-    assert open_environment(str(one), config=load_config()).coefficients.shape == (9, 3)
+    assert open_environment(str(one), config=load_config()).radiance.shape == (32, 64, 3)
     every = write_light(a_light(), tmp_path / "light.####.exr")
     assert [path.name for path in every] == [f"light.{n:04d}.exr" for n in range(1, 6)]
 

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.light.relight import direction_of
+from vfx_swap.light.harmonics import LUMA, HarmonicLight
+from vfx_swap.light.relight import direction_of, dots, sphere
 
-__all__ = ["KEY_SOFTNESS", "KeyLight", "find_key"]
+__all__ = ["KEY_SOFTNESS", "KeyLight", "find_key", "key_of"]
 
 STEP_DEGREES = 4.0
 AZIMUTHS, ELEVATIONS = (-100.0, 100.1), (-40.0, 70.0)
 """Directions that are looked at: light from farther behind falls on no skin that the camera sees."""
 KEY_SOFTNESS = 0.2
 """Sine of the angular radius that a lamp is taken to have: shading does not tell it."""
+NORMALS, SEEN = 400, 0.3
+"""Normals that a light is looked at by, and the cosine to the camera from which skin under it was seen."""
 FROM_ABOVE = 0.1
 """How much brighter skin that faces up is under even light: less of the sky is hidden from it (measured on the digital
 doubles `ben` and `anna` under the light `dome`: 0.12 and 0.02)."""
@@ -59,6 +62,14 @@ def find_key(brightness: FloatArray, normals: FloatArray) -> KeyLight:
     off = ((even[None, :] + lit * lamp[None, :] - wanted[:, None]) ** 2).sum(axis=0)
     best = int(off.argmin())
     return KeyLight(choices[best].astype(np.float32), float(lamp[best]), float(even[best]))
+
+
+def key_of(light: HarmonicLight) -> KeyLight:
+    """The lamp in a light that was read: the same for the same light, whatever face is under it."""
+    around = sphere(NORMALS)
+    seen = around[around[:, 2] > SEEN]
+    shading = dots(light.shade(seen), np.asarray(LUMA, np.float32)[None])[:, 0]
+    return find_key(shading / np.float32(light.mean), seen)
 
 
 def _choices() -> np.ndarray:

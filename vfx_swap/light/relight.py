@@ -13,29 +13,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfx_swap.arrays import FloatArray, check_array
-from vfx_swap.light.harmonics import LUMA, HarmonicLight, harmonic_basis
+from vfx_swap.light.harmonics import LUMA, HarmonicLight
 
 __all__ = [
-    "BAND",
-    "NORM",
+    "DIRECTIONS",
     "Environment",
     "Lamp",
     "direction_of",
+    "dots",
     "environment_of",
+    "faced",
+    "gathered",
     "lamp_light",
     "latlong_directions",
     "mean_light",
+    "sphere",
     "turned",
 ]
 
-NORM = (0.282095, 0.488603, 0.488603, 0.488603, 1.092548, 1.092548, 1.092548, 0.546274, 0.315392)
-"""What makes the nine polynomials of `harmonic_basis` orthonormal over the sphere (Ramamoorthi and Hanrahan 2001)."""
-BAND = (1.0, *(2.0 / 3.0,) * 3, *(0.25,) * 5)
-"""The cosine lobe's factor on each, over pi: irradiance from radiance, so that a dome of radiance 1 gives 1 (ibid.)."""
+DIRECTIONS = 256
+"""Directions that light from all around is summed over: 13 degrees apart, where a shadow of skin is as soft."""
 LEAST = 0.01
-"""Least light of an environment, as a part of its mean: nine coefficients ring below 0 behind a sun."""
-ROWS = 64
+"""Least light of an environment, as a part of its mean."""
+SCATTER = 0.1
+"""How far beyond its horizon skin is lit, as a cosine (of 0, 0.1, 0.2 and 0.3 the nearest to the doubles' HDRI)."""
+BLOCK = 64
 """Rows of a latlong summed at once."""
+ROWS, COLUMNS = 32, 64
+"""Of the picture that an environment is kept as: finer than the directions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,25 +61,67 @@ class Lamp:
 
 @dataclass(frozen=True, eq=False)
 class Environment:
-    """Light from all around, as irradiance over pi by direction of the surface."""
+    """Light from all around."""
 
-    coefficients: FloatArray
-    """(9, 3) of `harmonic_basis`, red, green and blue."""
+    radiance: FloatArray
+    """(ROWS, COLUMNS, 3) latlong, red, green and blue; its mean luminance over the sphere is 1."""
 
     def __post_init__(self) -> None:
-        check_array("Environment.coefficients", self.coefficients, shape=(9, 3))
+        check_array("Environment.radiance", self.radiance, shape=(ROWS, COLUMNS, 3))
 
-    def light(self, normals: FloatArray, *, rotation_degrees: float) -> FloatArray:
-        """(n, 3) on surfaces facing `normals` (n, 3), above 0.
+    def towards(self, directions: FloatArray, *, rotation_degrees: float) -> FloatArray:
+        """(d, 3) radiance that comes from directions (d, 3), which share the sphere evenly: each its part of it.
 
         Args:
-            normals: unit vectors.
+            directions: unit vectors.
             rotation_degrees: about the vertical; positive moves what lies ahead to the picture's right.
         """
         # Turning the surface back is the same as turning the light.
-        values = harmonic_basis(turned(normals, -rotation_degrees)) @ self.coefficients
-        least = LEAST * max(float(self.coefficients[0] @ np.asarray(LUMA)), 0.0)
-        return np.asarray(np.maximum(values, least), dtype=np.float32)
+        back = turned(directions, -rotation_degrees)
+        there = latlong_directions(np.arange(ROWS, dtype=np.float32), COLUMNS, ROWS).reshape(-1, 3)
+        cosine = dots(back, there)
+        # Each pixel's light is shared out among the directions near it, so that a sun gives as much wherever it stands.
+        part = np.exp(np.float32(len(directions) / 2.0) * (cosine - 1.0))
+        part *= _row_weights(ROWS, COLUMNS) / part.sum(axis=0)
+        rgb = self.radiance.reshape(-1, 3)
+        sums = [(part * rgb[:, one]).sum(axis=1) for one in range(3)]
+        scale = np.float32(len(directions) / _row_weights(ROWS, COLUMNS).sum())
+        return np.asarray(scale * np.stack(sums, axis=1), dtype=np.float32)
+
+    def light(self, normals: FloatArray, *, rotation_degrees: float) -> FloatArray:
+        """(n, 3) on surfaces facing `normals` (n, 3) that nothing stands before; under a dome of radiance 1 it is 1."""
+        around = sphere(DIRECTIONS)
+        facing = faced(normals, around)
+        return gathered(self.towards(around, rotation_degrees=rotation_degrees), facing, facing)
+
+
+def sphere(count: int) -> FloatArray:
+    """(count, 3) unit vectors spread evenly over the sphere, along a spiral (R. Swinbank, J. Purser 2006)."""
+    index = np.arange(count) + 0.5
+    height, turn = 1.0 - 2.0 * index / count, np.pi * (1.0 + 5.0**0.5) * index
+    flat = np.sqrt(1.0 - height**2)
+    return np.stack([flat * np.cos(turn), height, flat * np.sin(turn)], axis=1).astype(np.float32)
+
+
+def faced(normals: FloatArray, directions: FloatArray) -> FloatArray:
+    """(n, d) light on skin facing `normals` (n, 3) from directions (d, 3), over what it gives where it is faced.
+
+    Lambert's cosine, and a little beyond the horizon: skin scatters light into its shadow.
+    """
+    return np.asarray(np.maximum((dots(normals, directions) + SCATTER) / (1.0 + SCATTER), 0.0), dtype=np.float32)
+
+
+def gathered(radiance: FloatArray, arriving: FloatArray, facing: FloatArray) -> FloatArray:
+    """(n, 3) light on surfaces from the directions of `sphere`, as a multiple of what a dome of radiance 1 gives.
+
+    Args:
+        radiance: (d, 3).
+        arriving: (n, d) cosine of each surface to each direction, 0 where something stands between.
+        facing: (n, d) the same where nothing stands between.
+    """
+    total = np.maximum(facing.sum(axis=1), 1e-6)
+    parts = [(arriving * radiance[:, one]).sum(axis=1) / total for one in range(3)]
+    return np.asarray(np.maximum(np.stack(parts, axis=1), LEAST), dtype=np.float32)
 
 
 def direction_of(azimuth_degrees: float, elevation_degrees: float) -> FloatArray:
@@ -97,11 +144,9 @@ def lamp_light(lamp: Lamp, normals: FloatArray) -> FloatArray:
     `max(0, (n.l + s) / (1 + s))`: Lambert's cosine at softness 0, a hemisphere's (1 + cos) / 2 at 1, and for what lies
     between dark where all of a lamp of that size is below the horizon.
     """
-    # Term by term: BLAS may sum otherwise on another number of threads.
-    x, y, z = (np.float32(one) for one in lamp.direction)
-    facing = normals[..., 0] * x + normals[..., 1] * y + normals[..., 2] * z
+    facing = dots(normals, lamp.direction[None])[:, 0]
     lit = np.maximum((facing + np.float32(lamp.softness)) / np.float32(1.0 + lamp.softness), 0.0)
-    return np.asarray(lit[..., None] * lamp.colour, dtype=np.float32)
+    return np.asarray(lit[:, None] * lamp.colour, dtype=np.float32)
 
 
 def mean_light(light: HarmonicLight) -> FloatArray:
@@ -120,7 +165,7 @@ def latlong_directions(rows: FloatArray, width: int, height: int) -> FloatArray:
 
 
 def environment_of(latlong: FloatArray) -> Environment:
-    """An environment from a latlong picture, prefiltered to irradiance; its mean luminance over the sphere becomes 1.
+    """An environment from a latlong picture; its mean luminance over the sphere becomes 1.
 
     Args:
         latlong: (height, width, 3) scene-linear radiance, finite; negatives count as 0.
@@ -129,16 +174,37 @@ def environment_of(latlong: FloatArray) -> Environment:
         ValueError: there is no light in it.
     """
     height, width = latlong.shape[:2]
-    sums, total = np.zeros((9, 3)), 0.0
-    for top in range(0, height, ROWS):
-        rows = np.arange(top, min(top + ROWS, height))
-        directions = latlong_directions(rows.astype(np.float32), width, height)
-        weight = np.cos(np.pi * (0.5 - (rows + 0.5) / height))
-        radiance = np.maximum(latlong[rows].astype(np.float64), 0.0) * weight[:, None, None]
-        sums += np.einsum("hwk,hwc->kc", harmonic_basis(directions).astype(np.float64), radiance)
-        total += float(weight.sum()) * width
-    mean = float(sums[0] @ np.asarray(LUMA)) / total
+    down, across = _cells(height, ROWS), _cells(width, COLUMNS)
+    weight = np.cos(np.pi * (0.5 - (np.arange(height) + 0.5) / height))
+    # Light times the part of the sphere that it comes from: a sun of one pixel stays as strong as it is.
+    sums = np.zeros((ROWS, COLUMNS, 3))
+    for top in range(0, height, BLOCK):
+        rows = slice(top, top + BLOCK)
+        radiance = np.maximum(latlong[rows].astype(np.float64), 0.0) * weight[rows, None, None]
+        sums += np.stack([down[:, rows] @ (radiance[..., one] @ across.T) for one in range(3)], axis=2)
+    share = (down @ weight)[:, None] * across.sum(axis=1)
+    mean = float((sums @ np.asarray(LUMA)).sum()) / float(share.sum())
     if not mean > 0.0:
         raise ValueError("there is no light in the environment")
-    scale = 4.0 * np.pi / (total * mean) * np.square(np.asarray(NORM)) * np.asarray(BAND)
-    return Environment(np.asarray(sums * scale[:, None], dtype=np.float32))
+    return Environment(np.asarray(sums / (share[..., None] * mean), dtype=np.float32))
+
+
+def _cells(count: int, cells: int) -> FloatArray:
+    """(cells, count) how much of each pixel lies in each cell, of a line that both divide evenly."""
+    edges, low = np.arange(cells + 1) * (count / cells), np.arange(count)
+    inside = np.minimum(edges[1:, None], low + 1.0) - np.maximum(edges[:-1, None], low)
+    return np.asarray(np.maximum(inside, 0.0))
+
+
+def _row_weights(height: int, width: int) -> FloatArray:
+    """(height * width,) parts of the sphere that a latlong's pixels cover, up to a factor."""
+    weight = np.cos(np.pi * (0.5 - (np.arange(height) + 0.5) / height))
+    return np.repeat(weight, width).astype(np.float32)
+
+
+def dots(vectors: FloatArray, others: FloatArray) -> FloatArray:
+    """(n, m) of (n, 3) and (m, 3), term by term: BLAS may sum otherwise on another number of threads."""
+    total = vectors[:, :1] * others[:, 0]
+    for axis in (1, 2):
+        total = total + vectors[:, axis : axis + 1] * others[:, axis]
+    return np.asarray(total, dtype=np.float32)

@@ -6,12 +6,14 @@ Works for any picture of the face: the plate, and what an engine made of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.geometry.mesh import FineMesh
 from vfx_swap.light.harmonics import HarmonicLight
+from vfx_swap.models.face_shadows import FaceShadows
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.kernels import Kernels
 from vfx_swap.models.reprojection.atlas import Atlas
@@ -23,6 +25,8 @@ __all__ = ["FaceSurface", "SkinSeen"]
 
 SIZE = 128
 """Side of the UV picture that skin is read in: some ten thousand samples, far more than light has freedom."""
+LAID_ROUNDS = 4
+"""Rounds of smoothing of the normals that new light is laid on by: it finds the creases that light is not read in."""
 LEAST_SKIN = 0.05
 """Part of the texels that must be lit skin for a fit to count."""
 
@@ -49,6 +53,7 @@ class FaceSurface:
 
     def __init__(self, mesh: CanonicalMesh) -> None:
         self._atlas: Atlas = atlas_for(mesh, size=SIZE)
+        self._canonical = mesh
 
     @property
     def mesh(self) -> FineMesh:
@@ -62,6 +67,15 @@ class FaceSurface:
     def normals(self, positions: FloatArray) -> FloatArray:
         """(n, 3) of the vertices, as smooth as light is read with: a landmarker's depth is coarse."""
         return self.mesh.normals(positions, rounds=NORMAL_ROUNDS)
+
+    def laid_normals(self, positions: FloatArray) -> FloatArray:
+        """(n, 3) of the vertices, for light that is laid on: smooth over a few vertices."""
+        return self.mesh.normals(positions, rounds=LAID_ROUNDS)
+
+    @cached_property
+    def shadows(self) -> FaceShadows:
+        """What the face shades of itself; made when first asked for, in a second or two."""
+        return FaceShadows(self.mesh.positions(self._canonical.vertices), self.mesh.triangles)
 
     def read(self, crop: Crop, face: Face, *, kernels: Kernels, to_rec709: np.ndarray | None) -> HarmonicLight | None:
         """The light on a face in a crop, in linear Rec.709; None where too little skin is seen to tell.

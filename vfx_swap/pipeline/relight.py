@@ -1,7 +1,7 @@
 """The shot's light on any engine's crop: the plate's light in place of the answer's own, lamps, an environment.
 
-Diffuse light alone is changed, by the tracked mesh's normals: what is brighter than skin under its light is a
-highlight, and stays as it is.
+Diffuse light alone is changed, by the tracked mesh's normals and the shadows that the face throws on itself: what is
+brighter than skin under its light is a highlight, and stays as it is.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from vfx_swap.arrays import Array, FloatArray
 from vfx_swap.colour.ocio import ColourConfig
 from vfx_swap.errors import UnsupportedImageError
 from vfx_swap.light.harmonics import LUMA, HarmonicLight
+from vfx_swap.light.key_light import KEY_SOFTNESS, key_of
 from vfx_swap.light.relight import Environment, Lamp, direction_of, environment_of, lamp_light, mean_light
 from vfx_swap.models.face_light import FaceSurface
+from vfx_swap.models.face_shadows import ShadowedFace
 from vfx_swap.models.kernels import Kernels
 from vfx_swap.pipeline.identity import read_photograph
 from vfx_swap.settings import Lighting
@@ -31,6 +33,9 @@ DARKEST, BRIGHTEST = 2.0**-6, 2.0**6
 DIFFUSE = 1.4
 """Luminance over that of mean skin in its place from which the rest is a highlight: skin's own paint varies less."""
 
+SHADOWED = 0.5
+"""How deep the shadows of a light that was only read are taken to be: its lamp is known to ten degrees, and a shadow
+laid beside its place counts twice. (`scripts/bench light`, answers: 2.99 times lower at 0, 3.04 at 0.5, 2.89 at 1.)"""
 CARRY = (0.3, 0.1, 0.03, 0.01)
 """Blurs, widest first, that carry light on beyond the mesh, as fractions of the face's height."""
 
@@ -107,26 +112,40 @@ def relit(
     if plate is None:
         return after
     positions = surface.positions(face)
-    normals = surface.normals(positions)
-    under = _into(plate.shade(normals), to_rec709)
+    normals, laid = surface.normals(positions), surface.laid_normals(positions)
+    shadowed = surface.shadows.on(positions, laid)
+    under = _into(plate.shade(normals), to_rec709) * _shadow(plate, laid, shadowed)
     unit = _into(mean_light(plate)[None], to_rec709)[0]
     own = np.broadcast_to(unit, under.shape) if relight.flat else under
     if relight.matches and lighting.match == "plate":
         answer = surface.read(replace(after, front=before.front), face, kernels=kernels, to_rec709=to_rec709)
         if answer is not None:
-            least, most = 2.0**-MATCH_STOPS, 2.0**MATCH_STOPS
-            own = under * np.clip(_into(answer.shade(normals), to_rec709) / under, least, most)
+            lit, most = _into(plate.shade(normals), to_rec709), 2.0**MATCH_STOPS
+            ratio = np.clip(_into(answer.shade(normals), to_rec709) / lit, 1.0 / most, most)
+            own = lit * ratio * _shadow(answer, laid, shadowed)
     wanted = own if relight.flat else under
     if relight.environment is not None:
-        around = relight.environment.light(normals, rotation_degrees=lighting.environment_rotation_degrees)
-        wanted = unit * np.maximum(_into(around, to_rec709), 0.0)
+        radiance = relight.environment.towards(
+            shadowed.directions, rotation_degrees=lighting.environment_rotation_degrees
+        )
+        wanted = unit * np.maximum(_into(shadowed.around(radiance), to_rec709), 0.0)
     for lamp in _lamps(lighting):
-        wanted = wanted + unit * lamp_light(lamp, normals)
+        arrives = shadowed.lamp(lamp.direction, lamp.softness)
+        wanted = wanted + unit * lamp_light(lamp, laid) * arrives[:, None]
     gain = np.clip(wanted / np.maximum(own, 1e-6), DARKEST, BRIGHTEST)
     if np.array_equal(gain, np.ones_like(gain)):
         return after
     mean = own @ np.asarray(LUMA, np.float32)
     return _lit(after, positions, np.concatenate([gain, mean[:, None]], axis=1), surface, kernels, face=face)
+
+
+def _shadow(light: HarmonicLight, normals: FloatArray, shadowed: ShadowedFace) -> FloatArray:
+    """(n, 1) what the face's own shadows leave of a light that was read: of its key, and of the even light about it."""
+    key = key_of(light)
+    lamp = lamp_light(Lamp(key.direction, np.full(3, key.intensity, np.float32), KEY_SOFTNESS), normals)[:, 0]
+    arrives = lamp * shadowed.lamp(key.direction, KEY_SOFTNESS) + np.float32(key.even) * shadowed.even()
+    share = arrives / np.maximum(lamp + np.float32(key.even), 1e-3)
+    return np.asarray(1.0 + SHADOWED * (share - 1.0), np.float32)[:, None]
 
 
 def _lamps(lighting: Lighting) -> list[Lamp]:
