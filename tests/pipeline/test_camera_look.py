@@ -124,6 +124,19 @@ def test_a_swap_gets_what_it_lacks_of_a_knock(answered: float, share: float) -> 
     assert lacking_of(None, known) == known
 
 
+@pytest.mark.parametrize(("softer", "blurred"), [(0.8, False), (2.5, True)])
+def test_a_small_face_s_swap_is_blurred_by_a_soft_plate_and_not_by_its_sampling(softer: float, blurred: bool) -> None:
+    sharp = next(_plate(_places(0.0), grain=0.0)).rgb
+    warp = Warp(np.eye(2, 3), sharp.shape[1], sharp.shape[0])
+    alpha = np.ones(sharp.shape[:2], np.float32)
+    before = Crop(cv2.GaussianBlur(sharp, (0, 0), softer), alpha, warp, "lin_rec709_scene")
+    seen = as_the_camera_saw(
+        before, Crop(sharp, alpha, warp, "lin_rec709_scene"), NUMPY, camera=FaceCamera(knock=NONE), travel=None,
+        motion=Motion(), focus=Focus(), height=100.0,
+    )  # fmt: skip
+    assert (not np.array_equal(seen.rgb, sharp)) == blurred
+
+
 def test_a_swap_is_blurred_by_the_knock_that_tracks_tell_and_measured_only_where_they_tell_nothing() -> None:
     sharp = next(_plate(_places(0.0), grain=0.0)).rgb
     warp = Warp(np.eye(2, 3), sharp.shape[1], sharp.shape[0])

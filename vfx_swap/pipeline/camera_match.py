@@ -45,6 +45,9 @@ SOLID = 0.9
 """Matte from which the face is what is seen; a swapper's may stay under 1 by rounding alone."""
 SPARE = 0.006
 """Sigma, of face height, that a swap may seem sharper than a plate that is in focus all along: another skin."""
+PIXEL = 0.7
+"""Sigma, of the plate's pixels or the crop's if they are larger, that it may seem sharper besides: a plate came through
+a lens and its sampling, a swap's texture through a resampling alone."""
 TEXTURE = (0.006, 0.15)
 """Sigma, of face height, under which detail is skin's texture, and its bound in log luminance: no brow, no lid."""
 
@@ -122,7 +125,7 @@ def as_the_camera_saw(
         after = _blurred(after, rest, kernels)
     if focus.match == "none":
         return after
-    spare = (SPARE * height * scale) ** 2
+    spare = (SPARE * height * scale) ** 2 + (PIXEL * max(scale, 1.0)) ** 2
     return _defocused(after, known if lacks is None else lacking(lacks, known=known, spare=spare), kernels)
 
 
