@@ -35,7 +35,7 @@ from vfx_swap.types import Face, Frame, ModelImage, Pose, Track
 
 __all__ = ["AnalyseSettings", "analyse", "display_for", "read_each"]
 
-ALGORITHM = 5
+ALGORITHM = 6
 """Part of the settings digest; raise it when a change here gives other tracks from the same plate."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.models.front.test_hands import open_hand
 from vfx_swap.arrays import FloatArray
 from vfx_swap.models.front.appearance import Appearance, ViewLight, fit_view_light
-from vfx_swap.models.front.evidence import front_of, is_clear
+from vfx_swap.models.front.evidence import confirmed, front_of, is_clear
 from vfx_swap.models.front.hands import hand_regions
 from vfx_swap.models.front.view import CHANNELS, FaceView
 
@@ -69,3 +69,14 @@ def test_a_speck_of_face_in_a_hand_is_hand_and_a_wide_gap_is_not() -> None:
         log[gap] = SKIN
         found = front_of(replace(view, log=log), appearance, light, hands=hands)
         assert bool(found[67, 35] > 0.5) is filled
+
+
+@pytest.mark.parametrize(("strange", "there"), [(0.0, False), (0.3, False), (0.6, True)])
+def test_a_hand_that_one_frame_found_is_there_where_much_of_it_is_not_the_face(strange: float, there: bool) -> None:
+    view, appearance, light, _ = scene((0.0, 0.0, 0.0))
+    hands = hand_regions([open_hand(26.0, 82.0, 8.0)], size=SIZE)
+    under = np.flatnonzero(hands.surely[view.rows, view.columns] > 0.0)
+    log = view.log.copy()
+    log[under[: round(strange * len(under))]] += np.array([-0.4, -0.5, 0.35], np.float32)
+    found = confirmed(replace(view, log=log), appearance, light, hands)
+    assert bool(found.surely.any()) is there

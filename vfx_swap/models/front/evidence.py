@@ -45,8 +45,8 @@ SURELY = 1.5
 """Log odds, beside those of its place, on a hand's bones as found: of a blurred hand they are found badly."""
 MISFIT = 3.5
 """Spreads of misfit, all channels together, from which a pixel is strange."""
-CONFIRMED = 0.25
-"""Share of strange pixels under a hand that is there."""
+CONFIRMED = 0.4
+"""Share of strange pixels under a hand that one frame alone has and that is there (a mistaken one had 0.3)."""
 
 
 def front_of(
