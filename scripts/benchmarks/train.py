@@ -29,6 +29,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.display import to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
 from vfx_swap.geometry.warps import cut_crop, fit_similarity
+from vfx_swap.models.bring.safetensors_file import read_safetensors, write_safetensors
 from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.models.protocols import Recogniser
 from vfx_swap.models.templates import five_points, template_named
@@ -291,6 +292,8 @@ def _judge(args: argparse.Namespace) -> int:
                 known[key] = crop_vector(picture, template=held.template, recogniser=models.recogniser)
             return known[key]
 
+        if args.mean:
+            kept = [*kept, _mean(sorted(args.run.glob("generator-*.safetensors"))[-args.mean :], args.out)]
         for path in kept:
             swap = swapped_by(open_generator(path), trained)
             told = judged(swap, seen=seen, held=held, vector=vector, trues=trues, pairs=args.pairs)
@@ -306,6 +309,19 @@ def _judge(args: argparse.Namespace) -> int:
     else:
         _print(console, rows)
     return 0
+
+
+def _mean(kept: Sequence[Path], folder: Path) -> Path:
+    """The mean of checkpoints' weights, which wanders less than each of them (P. Izmailov et al., UAI 2018), as a file
+    that stands for the last one's step.
+    """
+    files = [read_safetensors(path) for path in kept]
+    sums = {name: sum(file.tensors[name].astype(np.float64) for file in files) for name in files[-1].tensors}
+    mean = {name: np.asarray(one / len(files), files[-1].tensors[name].dtype) for name, one in sums.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"mean-{kept[-1].stem.rpartition('-')[2]}.safetensors"
+    write_safetensors(path, mean, metadata=files[-1].metadata)
+    return path
 
 
 def _print(console: Console, rows: Sequence[Mapping[str, float]]) -> None:
@@ -331,6 +347,9 @@ def main(given: list[str] | None = None) -> int:
     judge.add_argument("--swaps", type=Path, help="folder of people that `scripts/doubles --swaps` drew")
     judge.add_argument("--pairs", type=int, default=48, help="of different people (48)")
     judge.add_argument("--every", type=int, default=1, help="judge every n-th checkpoint (1)")
+    judge.add_argument(
+        "--mean", type=int, default=0, help="judge the mean of the last N checkpoints too, as a last row"
+    )
     judge.add_argument("--out", type=Path, default=Path("build/judged"), help="folder (build/judged)")
     judge.add_argument("--json", action="store_true", help="the report as JSON on standard output")
     args = parser.parse_args(given)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scripts.benchmarks import train as bench
 from vfx_swap.arrays import FloatArray
+from vfx_swap.models.bring.safetensors_file import read_safetensors, write_safetensors
 from vfx_swap.models.training.crops import Crops, Usage, read_crops, write_crops
 
 PEOPLE, EACH, SIDE = 4, 5, 8
@@ -122,3 +123,16 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
         rows=[{"step": 2, "to_identity": 0.5, "to_performer": 0.6, "retrieved": 0.3, "nearer": 0.4, "self_l1": 0.1}],
     )
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_mean_of_checkpoints_is_the_mean_of_their_weights(tmp_path: Path) -> None:
+    kept = []
+    for step, value in ((250, 1.0), (500, 4.0)):
+        kept.append(tmp_path / f"generator-{step:07d}.safetensors")
+        write_safetensors(kept[-1], {"a": np.full((2, 3), value, np.float32)}, metadata={"convention": "official"})
+    made = bench._mean(kept, tmp_path / "out")
+    assert made.name == "mean-0000500.safetensors"
+    file = read_safetensors(made)
+    assert file.metadata["convention"] == "official"
+    assert file.tensors["a"].dtype == np.float32
+    assert np.array_equal(file.tensors["a"], np.full((2, 3), 2.5, np.float32))
