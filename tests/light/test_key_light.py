@@ -3,13 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.light.test_relight import everywhere
 from vfx_swap.light.key_light import FROM_ABOVE, find_key
-from vfx_swap.light.relight import Lamp, direction_of, lamp_light
+from vfx_swap.light.relight import Lamp, direction_of, lamp_light, sphere
 
 
 def shading(azimuth: float, elevation: float, lamp: float, even: float) -> tuple[np.ndarray, np.ndarray]:
-    normals = everywhere(3000)
+    normals = sphere(3000)
     normals = normals[normals[:, 2] > 0.3]
     lit = lamp_light(Lamp(direction_of(azimuth, elevation), np.full(3, lamp, np.float32), 0.2), normals)[:, 0]
     return (lit + even) * (1.0 + FROM_ABOVE * normals[:, 1]), normals

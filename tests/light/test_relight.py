@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from vfx_swap.light.harmonics import HarmonicLight
-from vfx_swap.light.relight import Environment, Lamp, direction_of, environment_of, lamp_light, mean_light, turned
+from vfx_swap.light.relight import (
+    Environment,
+    Lamp,
+    direction_of,
+    environment_of,
+    lamp_light,
+    mean_light,
+    sphere,
+    turned,
+)
 
 RIGHT, UP, CAMERA = np.eye(3, dtype=np.float32)
-
-
-def everywhere(count: int = 4000) -> np.ndarray:
-    """Directions spread evenly over the sphere."""
-    index = np.arange(count) + 0.5
-    height, turn = 1.0 - 2.0 * index / count, np.pi * (1.0 + 5.0**0.5) * index
-    flat = np.sqrt(1.0 - height**2)
-    return np.stack([flat * np.cos(turn), height, flat * np.sin(turn)], axis=1).astype(np.float32)
 
 
 def latlong_with(azimuth: float, elevation: float, *, rows: int = 90) -> np.ndarray:
@@ -34,14 +35,14 @@ def test_angles_are_of_the_camera(azimuth: float, elevation: float, wanted: np.n
 
 
 def test_a_hard_lamp_gives_what_lambert_says_and_a_soft_one_what_half_the_sky_gives() -> None:
-    normals, white = everywhere(), np.ones(3, np.float32)
+    normals, white = sphere(4000), np.ones(3, np.float32)
     lamp = direction_of(35.0, 20.0)
     cosine = normals @ lamp
     hard = lamp_light(Lamp(lamp, 2.0 * white, 0.0), normals)
     assert np.allclose(hard, 2.0 * np.maximum(cosine, 0.0)[:, None], atol=1e-5)
     soft = lamp_light(Lamp(lamp, white, 1.0), normals)
     # Of a half sky the share that a surface sees, summed over its directions.
-    sky = everywhere(20_000)
+    sky = sphere(20_000)
     sky = sky[sky @ lamp > 0.0]
     for normal, got in zip(normals[::400], soft[::400], strict=True):
         assert got[0] == pytest.approx(float(np.maximum(sky @ normal, 0.0).mean() * 2.0), abs=0.01)
@@ -49,14 +50,14 @@ def test_a_hard_lamp_gives_what_lambert_says_and_a_soft_one_what_half_the_sky_gi
 
 def test_a_uniform_dome_gives_one_from_all_sides() -> None:
     dome = environment_of(np.full((48, 96, 3), (0.2, 0.4, 0.1), np.float32))
-    light = dome.light(everywhere(), rotation_degrees=77.0)
+    light = dome.light(sphere(4000), rotation_degrees=77.0)
     assert np.allclose(light @ (0.2126, 0.7152, 0.0722), 1.0, atol=2e-3)
     assert np.allclose(light / light[:, :1], (1.0, 2.0, 0.5), atol=2e-3)
 
 
 @pytest.mark.parametrize("azimuth", [-120.0, -45.0, 0.0, 60.0, 179.0])
 def test_a_bright_spot_lights_what_faces_it(azimuth: float) -> None:
-    normals = everywhere()
+    normals = sphere(4000)
     light = environment_of(latlong_with(azimuth, 25.0)).light(normals, rotation_degrees=0.0)
     brightest = normals[int(light[:, 1].argmax())]
     assert float(brightest @ direction_of(azimuth, 25.0)) > np.cos(np.deg2rad(4.0))
@@ -66,7 +67,7 @@ def test_a_bright_spot_lights_what_faces_it(azimuth: float) -> None:
 def test_turning_an_environment_moves_what_lies_ahead_to_the_right() -> None:
     # What is ahead of the camera, at azimuth 180, goes to the picture's right, azimuth 90.
     assert np.allclose(turned(direction_of(180.0, 0.0), 90.0), RIGHT, atol=1e-6)
-    normals = everywhere()
+    normals = sphere(4000)
     still = environment_of(latlong_with(150.0, 25.0)).light(normals, rotation_degrees=0.0)
     moved = environment_of(latlong_with(180.0, 25.0)).light(normals, rotation_degrees=30.0)
     assert np.allclose(still, moved, rtol=0.05, atol=0.02)
@@ -80,7 +81,7 @@ def test_a_black_environment_is_none() -> None:
 def test_an_environment_is_as_bright_at_any_size() -> None:
     picture = latlong_with(40.0, 10.0)
     larger = np.repeat(np.repeat(picture, 3, axis=0), 3, axis=1)
-    normals = everywhere()[::40]
+    normals = sphere(4000)[::40]
     lights = [environment_of(one).light(normals, rotation_degrees=0.0) for one in (picture, larger)]
     assert np.allclose(lights[1], lights[0], atol=0.01)
 

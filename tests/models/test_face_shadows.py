@@ -61,7 +61,7 @@ def test_a_soft_lamp_s_shadow_is_less_deep() -> None:
 
 def test_even_light_is_less_beside_the_nose_and_one_in_the_mean() -> None:
     face = posed()
-    even = face.even()
+    even = face.even
     assert float(even[face.seen].mean()) == pytest.approx(1.0, abs=1e-5)
     corners = [at(one, even) for one in EYE_CORNERS]
     assert max(corners) < 0.9
@@ -71,7 +71,7 @@ def test_even_light_is_less_beside_the_nose_and_one_in_the_mean() -> None:
 def test_a_dome_is_even_light_and_what_shines_from_behind_is_stopped() -> None:
     face = posed()
     dome = face.around(np.ones((DIRECTIONS, 3), np.float32))
-    assert np.allclose(dome[:, 0], face.even(), atol=1e-5)
+    assert np.allclose(dome[:, 0], face.even, atol=1e-5)
     behind = (face.directions[:, 2] < -0.5).astype(np.float32)[:, None] * np.ones(3, np.float32)
     assert float(face.around(behind)[face.seen].mean()) < 0.03
     ahead = (face.directions[:, 2] > 0.5).astype(np.float32)[:, None] * np.ones(3, np.float32)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vfx_swap.cli.console import Console
     from vfx_swap.pipeline.provenance import Verdict
     from vfx_swap.pipeline.provenance_shot import Signer
+    from vfx_swap.settings import Shot
 
 __all__ = ["provenance_app", "tell_signed"]
 
@@ -99,7 +100,7 @@ def verify(
         held = load_facility(facility).provenance
         roots = trust or (Path(held.trust) if held is not None and held.trust else None)
         counts: dict[str, int] = {}
-        outputs = [_output_of(one) if _is_shot(one) else one for one in file]
+        outputs = [_shot(one).output if _is_shot(one) else one for one in file]
         for verdict in verify_outputs(outputs, trust=None if roots is None else load_trust(roots)):
             counts[verdict.state] = counts.get(verdict.state, 0) + 1
             _tell(console, verdict)
@@ -157,19 +158,15 @@ def _signed(
     files: list[str], signer: Signer, *, like: list[Path], consent: list[Path], out: Path | None, each: bool, over: bool
 ) -> Iterator[Path]:
     """Sign what is named, one after the other; a shot file stands for what its render wrote."""
-    from vfx_swap.pipeline.engines import engine_ids
     from vfx_swap.pipeline.provenance_run import sign_outputs
     from vfx_swap.pipeline.provenance_shot import sign_shot
-    from vfx_swap.settings import load_shot
 
     shots = [one for one in files if _is_shot(one)]
     if shots and (like or consent or out is not None):
         raise UsageError(f"--like, --consent and --out do not go with a shot file ({shots[0]})", mend="Leave them out")
     for one in files:
         if _is_shot(one):
-            yield from sign_shot(
-                load_shot(one, engines=engine_ids()), signer, today=local_today(), each=each, overwrite=over
-            )
+            yield from sign_shot(_shot(one), signer, today=local_today(), each=each, overwrite=over)
             continue
         yield from sign_outputs(
             [one], credential=signer.credential, facility=signer.facility, today=local_today(), like=like,
@@ -177,11 +174,11 @@ def _signed(
         )  # fmt: skip
 
 
-def _output_of(shot_file: str) -> str:
+def _shot(path: str) -> Shot:
     from vfx_swap.pipeline.engines import engine_ids
     from vfx_swap.settings import load_shot
 
-    return load_shot(shot_file, engines=engine_ids()).output
+    return load_shot(path, engines=engine_ids())
 
 
 def _is_shot(name: str) -> bool:

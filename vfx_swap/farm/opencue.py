@@ -42,11 +42,11 @@ def job_specification(job: Submission, *, show: str, user: str) -> str:
     except ImportError as error:
         raise CannotRunError("pyoutline is not installed", mend=MEND) from error
     made = outline.Outline(name=_word(job.shot.name), shot=_word(job.shot.name), show=show, user=user)
-    tracks = shell.Shell("tracks", command=_command(job, ["render", "--tracks-only"]), range="1", service=SERVICE)
+    tracks = shell.Shell("tracks", command=_command(job, ["--tracks-only"]), range="1", service=SERVICE)
     needs: dict[str, Any] = {"gpus": job.gpus} if job.gpus else {}
     if job.gpu_memory_mib is not None:
         needs["gpu_memory"] = f"{job.gpu_memory_mib}m"
-    chunk = ["render", "--frames", "#FRAMESPEC#", "--device", job.device]
+    chunk = ["--frames", "#FRAMESPEC#", "--device", job.device]
     frames = int_range(job.frames)
     render = shell.Shell(
         "render", command=_command(job, chunk), range=frames, chunk=job.chunk, service=SERVICE, **needs
@@ -55,12 +55,12 @@ def job_specification(job: Submission, *, show: str, user: str) -> str:
     layers = [tracks, render]
     if job.qc:
         # No frame mark: once, after every frame.
-        words = ["qc", "--frames", frames, "--out", str(job.report)]
-        layers.append(shell.Shell("qc", command=_command(job, words), range="1", service=SERVICE))
+        measure = _command(job, ["--frames", frames, "--out", str(job.report)], verb=("qc",))
+        layers.append(shell.Shell("qc", command=measure, range="1", service=SERVICE))
         layers[-1].depend_all(render)
     if job.sign:
-        words = ["provenance sign", "--overwrite"]
-        layers.append(shell.Shell("sign", command=_command(job, words), range="1", service=SERVICE))
+        sign = _command(job, ["--overwrite"], verb=("provenance", "sign"))
+        layers.append(shell.Shell("sign", command=sign, range="1", service=SERVICE))
         layers[-1].depend_all(layers[-2])
     for layer in layers:
         made.add_layer(layer)
@@ -80,13 +80,12 @@ def write_specification(path: Path, job: Submission, *, show: str, user: str) ->
         temporary.write_text(text, encoding="utf-8")
 
 
-def _command(job: Submission, words: list[str]) -> list[str]:
+def _command(job: Submission, options: list[str], *, verb: tuple[str, ...] = ("render",)) -> list[str]:
     """A layer's command: what is to be done with the shot file, and how. RQD hands it to a shell."""
     for path in (str(job.shot_file), *([str(job.report)] if job.qc else [])):
         if MARK.search(path):
             raise UsageError("OpenCue would take a part of this path for a frame", where=path, mend="Rename it")
-    verb, *more = words
-    words = [job.program, *verb.split(), str(job.shot_file), *more, "--json"]
+    words = [job.program, *verb, str(job.shot_file), *options, "--json"]
     return [word if word == "#FRAMESPEC#" else shlex.quote(word) for word in words]
 
 

@@ -16,7 +16,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.light.harmonics import LUMA, HarmonicLight
 from vfx_swap.light.relight import direction_of, dots, sphere
 
-__all__ = ["KEY_SOFTNESS", "KeyLight", "find_key", "key_of"]
+__all__ = ["KEY_SOFTNESS", "SEEN", "KeyLight", "find_key", "key_of"]
 
 STEP_DEGREES = 4.0
 AZIMUTHS, ELEVATIONS = (-100.0, 100.1), (-40.0, 70.0)
@@ -64,10 +64,16 @@ def find_key(brightness: FloatArray, normals: FloatArray) -> KeyLight:
     return KeyLight(choices[best].astype(np.float32), float(lamp[best]), float(even[best]))
 
 
-def key_of(light: HarmonicLight) -> KeyLight:
-    """The lamp in a light that was read: the same for the same light, whatever face is under it."""
+def key_of(light: HarmonicLight, normals: FloatArray | None = None) -> KeyLight:
+    """The lamp in a light that was read.
+
+    Args:
+        light: the light.
+        normals: (n, 3) of the skin under it that is seen, light frame; None: evenly spread ones, and so the same lamp
+            whatever face is under it.
+    """
     around = sphere(NORMALS)
-    seen = around[around[:, 2] > SEEN]
+    seen = around[around[:, 2] > SEEN] if normals is None else normals
     shading = dots(light.shade(seen), np.asarray(LUMA, np.float32)[None])[:, 0]
     return find_key(shading / np.float32(light.mean), seen)
 

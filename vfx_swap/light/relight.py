@@ -82,10 +82,11 @@ class Environment:
         cosine = dots(back, there)
         # Each pixel's light is shared out among the directions near it, so that a sun gives as much wherever it stands.
         part = np.exp(np.float32(len(directions) / 2.0) * (cosine - 1.0))
-        part *= _row_weights(ROWS, COLUMNS) / part.sum(axis=0)
+        covers = np.repeat(_row_weights(ROWS), COLUMNS).astype(np.float32)
+        part *= covers / part.sum(axis=0)
         rgb = self.radiance.reshape(-1, 3)
         sums = [(part * rgb[:, one]).sum(axis=1) for one in range(3)]
-        scale = np.float32(len(directions) / _row_weights(ROWS, COLUMNS).sum())
+        scale = np.float32(len(directions) / covers.sum())
         return np.asarray(scale * np.stack(sums, axis=1), dtype=np.float32)
 
     def light(self, normals: FloatArray, *, rotation_degrees: float) -> FloatArray:
@@ -175,7 +176,7 @@ def environment_of(latlong: FloatArray) -> Environment:
     """
     height, width = latlong.shape[:2]
     down, across = _cells(height, ROWS), _cells(width, COLUMNS)
-    weight = np.cos(np.pi * (0.5 - (np.arange(height) + 0.5) / height))
+    weight = _row_weights(height)
     # Light times the part of the sphere that it comes from: a sun of one pixel stays as strong as it is.
     sums = np.zeros((ROWS, COLUMNS, 3))
     for top in range(0, height, BLOCK):
@@ -196,10 +197,9 @@ def _cells(count: int, cells: int) -> FloatArray:
     return np.asarray(np.maximum(inside, 0.0))
 
 
-def _row_weights(height: int, width: int) -> FloatArray:
-    """(height * width,) parts of the sphere that a latlong's pixels cover, up to a factor."""
-    weight = np.cos(np.pi * (0.5 - (np.arange(height) + 0.5) / height))
-    return np.repeat(weight, width).astype(np.float32)
+def _row_weights(height: int) -> np.ndarray:
+    """(height,) parts of the sphere that a pixel of each of a latlong's rows covers, up to a factor."""
+    return np.asarray(np.cos(np.pi * (0.5 - (np.arange(height) + 0.5) / height)))
 
 
 def dots(vectors: FloatArray, others: FloatArray) -> FloatArray:

@@ -8,13 +8,14 @@ of harmonics). So shadows move with the head and the light, and not with a landm
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.geometry.raster import rasterise
+from vfx_swap.light.key_light import SEEN
 from vfx_swap.light.relight import DIRECTIONS, dots, faced, gathered, sphere
 
 __all__ = ["FaceShadows", "ShadowedFace"]
@@ -28,8 +29,6 @@ SKULL_CENTRE, SKULL_RADII = (0.0, 4.5, -4.5), (7.6, 9.5, 8.6)
 SKULL_RINGS = 24
 NARROWEST = 0.16
 """Radians: no lamp is looked at as smaller than the directions lie apart."""
-SEEN = 0.3
-"""Cosine to the camera from which skin counts as seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +44,10 @@ class ShadowedFace:
     seen: NDArray[np.bool_]
     """(n,) vertices that the camera sees."""
 
+    @cached_property
     def even(self) -> FloatArray:
         """(n,) share of even light from all around that arrives, over its mean on skin that is seen."""
-        share = (self.visible * self.facing).sum(axis=1) / np.maximum(self.facing.sum(axis=1), 1e-6)
-        return np.asarray(share / self._mean_share(share), dtype=np.float32)
+        return np.asarray(self._share / self._mean_share, dtype=np.float32)
 
     def lamp(self, direction: FloatArray, softness: float) -> FloatArray:
         """(n,) share of a lamp's light that arrives, 0 in its shadow to 1.
@@ -68,12 +67,19 @@ class ShadowedFace:
 
     def around(self, radiance: FloatArray) -> FloatArray:
         """(n, 3) light that arrives of radiance (d, 3) from all around, on the scale of `Environment.light`."""
-        arriving = self.visible * self.facing
-        share = arriving.sum(axis=1) / np.maximum(self.facing.sum(axis=1), 1e-6)
-        return np.asarray(gathered(radiance, arriving, self.facing) / self._mean_share(share), dtype=np.float32)
+        return np.asarray(gathered(radiance, self._arriving, self.facing) / self._mean_share, dtype=np.float32)
 
-    def _mean_share(self, share: FloatArray) -> np.float32:
-        return np.float32(max(float(share[self.seen].mean()) if self.seen.any() else 1.0, 0.1))
+    @cached_property
+    def _arriving(self) -> FloatArray:
+        return self.visible * self.facing
+
+    @cached_property
+    def _share(self) -> FloatArray:
+        return np.asarray(self._arriving.sum(axis=1) / np.maximum(self.facing.sum(axis=1), 1e-6), dtype=np.float32)
+
+    @cached_property
+    def _mean_share(self) -> np.float32:
+        return np.float32(max(float(self._share[self.seen].mean()) if self.seen.any() else 1.0, 0.1))
 
 
 class FaceShadows:

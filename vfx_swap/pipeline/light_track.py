@@ -9,7 +9,7 @@ import numpy as np
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.light.harmonics import LUMA, HarmonicLight
-from vfx_swap.light.key_light import KEY_SOFTNESS, KeyLight, find_key
+from vfx_swap.light.key_light import KEY_SOFTNESS, SEEN, KeyLight, key_of
 from vfx_swap.light.relight import latlong_directions, mean_light
 from vfx_swap.models.face_light import FaceSurface
 from vfx_swap.pipeline.smoothing import ladder_of, smooth_series
@@ -22,8 +22,6 @@ ALBEDO = 0.35
 skin's, as in the Blender add-on)."""
 SKIN = np.array([1.62, 0.86, 0.60])
 """Colour of skin at luminance 1 in linear Rec.709: the mean of a ColorChecker's two skin patches."""
-SEEN = 0.3
-"""Least that a normal looks towards the camera for its skin to be seen."""
 KEY_DEGREES, KEY_SHARE = 1.5, 0.03
 """How far a key may be left out if the line between its neighbours misses it by less: direction, and share of light."""
 SHARP = 4.0
@@ -68,8 +66,7 @@ def light_over(track: Track, lights: Mapping[int, HarmonicLight], *, surface: Fa
 
 def _key(track: Track, light: HarmonicLight, number: int, surface: FaceSurface) -> KeyLight:
     normals = surface.normals(surface.positions(track.faces[number]))
-    seen = normals[normals[:, 2] > SEEN][::3]
-    return find_key(light.shade(seen) @ np.asarray(LUMA, np.float32) / np.float32(light.mean), seen)
+    return key_of(light, normals[normals[:, 2] > SEEN][::3])
 
 
 def _frame(number: int, value: np.ndarray, light: HarmonicLight) -> LightFrame:

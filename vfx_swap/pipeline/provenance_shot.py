@@ -101,7 +101,7 @@ def sign_shot(shot: Shot, signer: Signer, *, today: date, each: bool = False, ov
     headed = pattern.extension in HEADED
     within = [] if pattern.extension in SIDECAR else [pattern.path(one) for one in frames]
     before = {path: file_sha256(path) for path in within}
-    for path in sign_outputs(
+    signed = sign_outputs(
         [shot.output],
         credential=signer.credential,
         facility=signer.facility,
@@ -110,22 +110,22 @@ def sign_shot(shot: Shot, signer: Signer, *, today: date, each: bool = False, ov
         also=None if headed else _made_by(shot),
         each=each,
         overwrite=overwrite,
-    ):
-        if path in before:
-            _keep_current(shot, path, was=before[path])
-        yield path
+    )
+    if not before:
+        yield from signed
+        return
+    with RenderLog(folder=pattern.path(frames[0]).parent, name=shot.name) as log:
+        # All frames of a movie stand for the one file.
+        current = [row for row in log.rows.values() if row.output_digest == before.get(log.folder / row.output)]
+        for path in signed:
+            now = file_sha256(path)
+            for row in current:
+                if row.output == path.name:
+                    log.append(replace(row, output_digest=now))
+            yield path
 
 
 def _made_by(shot: Shot) -> Facts:
     """What a header would say of the engine: for files that hold none."""
     engine = open_engine(shot, config=load_config(), kernels=open_kernels("cpu"))
     return Facts(engines=frozenset({engine.id}), models=frozenset(engine.digests.items()))
-
-
-def _keep_current(shot: Shot, path: Path, *, was: str) -> None:
-    """Put on record that a file which was current is the one that was just signed."""
-    now = file_sha256(path)
-    with RenderLog(folder=path.parent, name=shot.name) as log:
-        for row in list(log.rows.values()):
-            if row.output == path.name and row.output_digest == was:
-                log.append(replace(row, output_digest=now))

@@ -114,13 +114,14 @@ def relit(
     positions = surface.positions(face)
     normals, laid = surface.normals(positions), surface.laid_normals(positions)
     shadowed = surface.shadows.on(positions, laid)
-    under = _into(plate.shade(normals), to_rec709) * _shadow(plate, laid, shadowed)
+    lit = _into(plate.shade(normals), to_rec709)
+    under = lit * _shadow(plate, laid, shadowed)
     unit = _into(mean_light(plate)[None], to_rec709)[0]
     own = np.broadcast_to(unit, under.shape) if relight.flat else under
     if relight.matches and lighting.match == "plate":
         answer = surface.read(replace(after, front=before.front), face, kernels=kernels, to_rec709=to_rec709)
         if answer is not None:
-            lit, most = _into(plate.shade(normals), to_rec709), 2.0**MATCH_STOPS
+            most = 2.0**MATCH_STOPS
             ratio = np.clip(_into(answer.shade(normals), to_rec709) / lit, 1.0 / most, most)
             own = lit * ratio * _shadow(answer, laid, shadowed)
     wanted = own if relight.flat else under
@@ -143,7 +144,7 @@ def _shadow(light: HarmonicLight, normals: FloatArray, shadowed: ShadowedFace) -
     """(n, 1) what the face's own shadows leave of a light that was read: of its key, and of the even light about it."""
     key = key_of(light)
     lamp = lamp_light(Lamp(key.direction, np.full(3, key.intensity, np.float32), KEY_SOFTNESS), normals)[:, 0]
-    arrives = lamp * shadowed.lamp(key.direction, KEY_SOFTNESS) + np.float32(key.even) * shadowed.even()
+    arrives = lamp * shadowed.lamp(key.direction, KEY_SOFTNESS) + np.float32(key.even) * shadowed.even
     share = arrives / np.maximum(lamp + np.float32(key.even), 1e-3)
     return np.asarray(1.0 + SHADOWED * (share - 1.0), np.float32)[:, None]
 
