@@ -26,14 +26,14 @@ from rich.console import Console
 from rich.table import Table
 
 from vfx_swap.arrays import FloatArray
-from vfx_swap.colour.display import to_display
+from vfx_swap.colour.display import auto_exposure_stops, to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, load_config
 from vfx_swap.geometry.warps import cut_crop, fit_similarity
 from vfx_swap.models.bring.safetensors_file import read_safetensors, write_safetensors
 from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.models.protocols import Recogniser
 from vfx_swap.models.templates import five_points, template_named
-from vfx_swap.models.training.crops import Crops, read_crops, write_crops
+from vfx_swap.models.training.crops import Crops, kept_answers, read_crops, write_crops
 from vfx_swap.models.training.run import LOG
 from vfx_swap.models.training.sheet import sample_sheet
 from vfx_swap.pipeline.identity import read_photograph
@@ -86,7 +86,7 @@ def split(crops: Path, out: Path, *, hold: int) -> tuple[int, int]:
     """
     held = read_crops(crops)
     files = [one["file"] for one in json.loads((crops / "crops.json").read_text(encoding="utf-8"))["crops"]]
-    last = np.zeros(len(held.labels), dtype=bool)
+    last, people = np.zeros(len(held.labels), dtype=bool), {one: one for one in range(len(held.identities))}
     for label, name in enumerate(held.identities):
         rows = np.flatnonzero(held.labels == label)
         if not 0 < hold < len(rows):
@@ -101,6 +101,7 @@ def split(crops: Path, out: Path, *, hold: int) -> tuple[int, int]:
             files=[files[row] for row in rows],
             template=held.template,
             usage=held.usage,
+            answers=kept_answers(held.answers, rows=rows, people=people) if name == "seen" else None,
         )
     return int((~last).sum()), int(last.sum())
 
@@ -220,14 +221,10 @@ def true_swaps(root: Path, *, held: Crops, models: FaceModels) -> list[TrueSwap]
         identity = json.loads(told.read_text(encoding="utf-8"))["identity"]
         for path in sorted(told.parent.glob("true.*.png")) if identity in held.identities else ():
             plate = path.with_name(path.name.removeprefix("true."))
-            image, true = (
-                to_display(
-                    read_photograph(one, config=config, colour_space=None, warn=print),
-                    config=config,
-                    colour_space=LINEAR_REC709,
-                )
-                for one in (plate, path)
-            )
+            linear = [read_photograph(one, config=config, colour_space=None, warn=print) for one in (plate, path)]
+            # Both as the plate: each by itself they would be exposed by their faces.
+            stops = auto_exposure_stops(linear[0])
+            image, true = (to_display(one, config=config, colour_space=LINEAR_REC709, exposure=stops) for one in linear)
             faces = sorted(models.detector.detect(image), key=lambda one: -one.height)
             landmarks = models.landmarker.landmarks(image, faces[0]) if faces else None
             if landmarks is None:

@@ -13,7 +13,7 @@ from typing import Any
 from scripts.digital_doubles.anatomy import Anatomy, assets_folder
 from scripts.digital_doubles.blender import BlenderError, blender_python
 from scripts.digital_doubles.cast import CAST, CROWD
-from scripts.digital_doubles.crowd import crowd_frames, crowd_stage, swapped_with
+from scripts.digital_doubles.crowd import answered_with, crowd_frames, crowd_stage, swapped_with
 from scripts.digital_doubles.figure import Region
 from scripts.digital_doubles.golden import GOLDEN_FRAMES, GOLDEN_VIEWS, write_golden
 from scripts.digital_doubles.pictures import read_channels, write_png
@@ -40,6 +40,10 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--swaps", type=int, default=0, metavar="N", help="true swaps of the last N stills of each of the crowd (0)"
     )
+    parser.add_argument(
+        "--answers", type=int, default=0, metavar="N",
+        help="true swaps of two stills with each of N others, as `vfx-swap train prepare` takes them along (0)",
+    )  # fmt: skip
     parser.add_argument("--dressed", action="store_true", help="some of the crowd wear spectacles, a cap or a hat")
     parser.add_argument(
         "--regions", action="store_true", help="write each picture's true face regions beside it, as regions/NAME.exr"
@@ -138,24 +142,35 @@ def _stills(region: Region, name: str, args: argparse.Namespace, options: Option
     draw(plan=plan, venv=args.venv, seconds_per_picture=args.seconds, tell=_tell)
     for label, _ in frames:
         _photograph(folder / f"{label}.exr")
-    if args.swaps and name in CROWD[: args.crowd]:
-        identity = swapped_with(name, count=args.crowd)
+    if name not in CROWD[: args.crowd]:
+        return
+
+    def swapped(identity: str, frames: list[tuple[str, float]], folder: Path) -> None:
         stage = crowd_stage(region=region, name=name, options=options, identity=identity)
-        last = frames[-args.swaps :]
-        plan = Plan(stage=stage, folder=folder / "swaps", frames=last, true=True, plate_name="{}.exr", grain=0.3,
+        plan = Plan(stage=stage, folder=folder, frames=frames, true=True, plate_name="{}.exr", grain=0.3,
                     reach=stage.height / 24)  # fmt: skip
         draw(plan=plan, venv=args.venv, seconds_per_picture=args.seconds, tell=_tell)
+
+    if args.swaps:
+        identity, last = swapped_with(name, count=args.crowd), frames[-args.swaps :]
+        swapped(identity, last, folder / "swaps")
         for label, _ in last:
             _photograph(folder / "swaps" / f"{label}.exr")
             _photograph(folder / "swaps" / f"true.{label}.exr")
         write_text(folder / "swaps" / "swaps.json", json.dumps({"performer": name, "identity": identity}))
+    for identity, which in answered_with(name, count=args.crowd, answers=args.answers, stills=args.stills):
+        swapped(identity, [frames[one] for one in which], folder / "worn" / identity)
+        for label in (frames[one][0] for one in which):
+            told = folder / "answers" / identity / f"{label}.png"
+            told.parent.mkdir(parents=True, exist_ok=True)
+            _photograph(folder / "worn" / identity / f"true.{label}.exr", told)
 
 
-def _photograph(still: Path) -> None:
-    """A picture as 8-bit sRGB beside it, where there is none of it yet."""
+def _photograph(still: Path, picture: Path | None = None) -> None:
+    """A picture as 8-bit sRGB, beside it where no other place is named, where there is none of it yet."""
     import numpy as np
 
-    picture = still.with_suffix(".png")
+    picture = picture or still.with_suffix(".png")
     if not picture.is_file() or _older(picture, still):
         passes = read_channels(still)
         write_png(path=picture, pixels=np.stack([passes[k] for k in "RGB"], 2))

@@ -14,7 +14,7 @@ from scripts.digital_doubles.spectacles import STYLES as SPECTACLES
 from scripts.digital_doubles.spectacles import spectacles
 from scripts.digital_doubles.stage import Light, Moment, Stage
 
-__all__ = ["crowd_frames", "crowd_stage", "swapped_with", "worn_by"]
+__all__ = ["answered_with", "crowd_frames", "crowd_stage", "swapped_with", "worn_by"]
 
 _SPECTACLES, _HEADWEAR = 0.4, 0.3
 """Shares of a dressed crowd who wear them."""
@@ -28,6 +28,19 @@ def crowd_frames(count: int) -> list[tuple[str, float]]:
 def swapped_with(name: str, *, count: int) -> str:
     """Whose face one of the first `count` of `CROWD` wears in its true swaps: the next but one's, of its own sex."""
     return CROWD[(CROWD.index(name) + 2) % count]
+
+
+def answered_with(name: str, *, count: int, answers: int, stills: int) -> list[tuple[str, list[int]]]:
+    """Whose faces one of the first `count` of `CROWD` wears in what it is trained with, and in which of its stills.
+
+    They are those before it in the list, who are in no true swap that is judged while there are more than twice as
+    many; two of the first half of its stills each, so that the others can be held back.
+    """
+    first = max(stills // 2, 1)
+    return [
+        (CROWD[(CROWD.index(name) - 1 - turn) % count], sorted({2 * turn % first, (2 * turn + 1) % first}))
+        for turn in range(answers)
+    ]
 
 
 def crowd_stage(*, region: Region, name: str, options: Options, identity: str | None = None) -> Stage:

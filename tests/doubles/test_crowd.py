@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.digital_doubles.cast import CROWD, hair_of, person
-from scripts.digital_doubles.crowd import crowd_stage, swapped_with
+from scripts.digital_doubles.crowd import answered_with, crowd_stage, swapped_with
 from scripts.digital_doubles.hair import STYLES
 from scripts.digital_doubles.shots import Options
 from tests.doubles.venv import region
@@ -30,3 +30,14 @@ def test_true_swaps_wear_another_of_the_same_sex_in_the_same_still() -> None:
     assert one.weights == other.weights
     assert one.motion.tolist() == other.motion.tolist()
     assert plain.lights(9.0) == swapped.lights(9.0)
+
+
+def test_what_is_trained_with_shows_no_still_held_back_and_no_pair_that_is_judged() -> None:
+    for name in CROWD[:24]:
+        found = dict(answered_with(name, count=24, answers=5, stills=10))
+        assert len(found) == 5
+        assert not {name, swapped_with(name, count=24)} & set(found)
+        assert all(len(which) == 2 and max(which) < 5 for which in found.values())
+        # `scripts/bench train judge` pairs everyone with the eight after them, of 192 pairs of 24.
+        after = {CROWD[(CROWD.index(name) + turn) % 24] for turn in range(1, 9)}
+        assert not after & set(found)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scripts.benchmarks import train as bench
 from vfx_swap.arrays import FloatArray
 from vfx_swap.models.bring.safetensors_file import read_safetensors, write_safetensors
-from vfx_swap.models.training.crops import Crops, Usage, read_crops, write_crops
+from vfx_swap.models.training.crops import Answers, Crops, Usage, read_crops, write_crops
 
 PEOPLE, EACH, SIDE = 4, 5, 8
 
@@ -44,6 +44,22 @@ def test_the_last_pictures_of_everyone_are_held_back(parts: tuple[Crops, Crops],
     assert seen.identities == held.identities
     with pytest.raises(ValueError, match="p0 has 5 pictures"):
         bench.split(tmp_path / "crops", tmp_path / "all", hold=5)
+
+
+def test_true_swaps_of_pictures_held_back_are_held_back_too(tmp_path: Path) -> None:
+    _write(tmp_path / "crops")
+    held = read_crops(tmp_path / "crops")
+    true = Answers(np.array(held.pictures[[1, 4, 7]]), np.array([1, 4, 7]), np.array([2, 2, 3]))
+    write_crops(
+        tmp_path / "answered", pictures=held.pictures, labels=held.labels, identities=held.identities,
+        files=[f"{n}.png" for n in range(len(held.labels))], template=held.template, usage=held.usage, answers=true,
+    )  # fmt: skip
+    bench.split(tmp_path / "answered", tmp_path / "split", hold=2)
+    seen = read_crops(tmp_path / "split" / "seen")
+    assert seen.answers is not None
+    assert seen.answers.labels.tolist() == [2, 3]
+    assert np.array_equal(seen.answers.pictures, seen.pictures[seen.answers.rows])
+    assert read_crops(tmp_path / "split" / "held").answers is None
 
 
 def test_everyone_is_as_often_performer_as_identity_and_never_with_themselves() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from vfx_swap.cli.console import Console
+    from vfx_swap.models.arcface.network import ArcFace
     from vfx_swap.models.training.backbone import TrunkBackbone
     from vfx_swap.models.training.board import Board
     from vfx_swap.models.training.checkpoints import StartWeights
@@ -104,8 +105,11 @@ def prepare(
             raise UsageError("either FOLDER, with --regions where they are known, or --shot is prepared")
         for line in made.skipped:
             console.note(f"left out: {line}")
-        console.event("done", crops=made.crops, identities=made.identities, skipped=len(made.skipped))
-        console.say(f"{out}: {made.crops} crops of {made.identities} identities; {len(made.skipped)} pictures left out")
+        told = {"crops": made.crops, "identities": made.identities, "answers": made.answers}
+        console.event("done", **told, skipped=len(made.skipped))
+        known = f", {made.answers} true swaps" if made.answers else ""
+        console.say(f"{out}: {made.crops} crops of {made.identities} identities{known}; "
+                    f"{len(made.skipped)} pictures left out")  # fmt: skip
 
 
 @train_app.command("recogniser")
@@ -203,6 +207,7 @@ def generator(
     rate: Annotated[float | None, typer.Option(metavar="F", help="Of Adam; else the recipe's.")] = None,
     identity: _Weight = None,
     reconstruction: _Weight = None,
+    answers: _Weight = None,
     features: _Weight = None,
     penalty: _Weight = None,
     shake: _Shake = 0.0,
@@ -224,7 +229,6 @@ def generator(
     """Train a generator on pairs of the crops, same and different identities in turns."""
     with running(json=json, debug=debug, resume=f"Go on with --resume: {out}") as console:
         place = _place(device, threads)
-        from vfx_swap.models.training.checkpoints import open_recogniser
         from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
         from vfx_swap.models.training.sheet import sample_sheet
 
@@ -232,10 +236,10 @@ def generator(
         begun, width, blocks = _sizes(start, width=width, blocks=blocks)
         settings = GeneratorSettings(
             recipe=recipe, width=width, blocks=blocks, batch=batch, accumulate=accumulate, rate=rate, average=average,
-            augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, features=features,
-            penalty=penalty, shake=shake, tell=tell,
+            augment=augment, seed=seed, half=half, identity=identity, reconstruction=reconstruction, answers=answers,
+            features=features, penalty=penalty, shake=shake, tell=tell,
         )  # fmt: skip
-        held, (face, *others) = _allowed(crops, only), [open_recogniser(one) for one in (recogniser, *(also or ()))]
+        held, (face, *others) = _allowed(crops, only), _recognisers(recogniser, *(also or ()))
         trainer = GeneratorTrainer(settings, held, face, device=place, also=others, start=begun, backbone=judge)
         how: dict[str, Any] = {"steps": steps, "resume": resume, "save_every": save_every, "log_every": log_every}
 
@@ -276,6 +280,12 @@ def _backbone(console: Console, path: Path | None, *, recipe: str) -> TrunkBackb
     from vfx_swap.models.training.backbone import open_backbone
 
     return open_backbone(path)
+
+
+def _recognisers(*paths: Path) -> list[ArcFace]:
+    from vfx_swap.models.training.checkpoints import open_recogniser
+
+    return [open_recogniser(path) for path in paths]
 
 
 def _sizes(start: str | None, *, width: int, blocks: int) -> tuple[StartWeights | None, int, int]:

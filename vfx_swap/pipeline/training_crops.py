@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
-from vfx_swap.colour.display import to_display
+from vfx_swap.arrays import FloatArray
+from vfx_swap.colour.display import auto_exposure_stops, to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig
 from vfx_swap.errors import (
     ConsentExpiredError,
@@ -26,20 +26,29 @@ from vfx_swap.errors import (
 from vfx_swap.geometry.warps import cut_crop, fit_similarity
 from vfx_swap.models.default import FaceModels
 from vfx_swap.models.templates import five_points, template_named
-from vfx_swap.models.training.crops import Usage, write_crops
+from vfx_swap.models.training.crops import Answers, Usage, write_crops
 from vfx_swap.pipeline.consent import consent_from_file
 from vfx_swap.pipeline.consent_policy import require_policy
 from vfx_swap.pipeline.identity import read_photograph
 from vfx_swap.pipeline.signed_record import record_digest
+from vfx_swap.pipeline.training_answers import PICTURES, check_answers, read_answers
 from vfx_swap.pipeline.training_regions import cut_regions, read_regions
-from vfx_swap.types import Consent, Window
+from vfx_swap.types import Consent, ModelImage, Window
 
 __all__ = ["CONSENT_NAMES", "Prepared", "check_training_consent", "prepare_crops", "usage_of"]
 
 CONSENT_NAMES = ("consent.json", "consent.toml")
 """A record beside an identity's pictures."""
-Cut: TypeAlias = Callable[[Path], tuple[np.ndarray, np.ndarray | None]]
-_PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr"}
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """A crop, (side, side, 3) uint8, and what is known of it."""
+
+    picture: np.ndarray
+    regions: np.ndarray | None
+    answers: list[tuple[str, np.ndarray]]
+    """Whose face it is known with, and so."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class Prepared:
     identities: int
     skipped: tuple[str, ...]
     """Pictures without a face that could be used, each with the reason."""
+    answers: int = 0
+    """True swaps that go with the crops."""
 
 
 def check_training_consent(consent: Consent, *, today: date, model: str, where: object) -> None:
@@ -123,40 +134,52 @@ def prepare_crops(
 
     Raises:
         MissingInputError: there is no such folder.
+        UsageError: it holds no identities, or answers that answer nothing (`training_answers`).
         RefusedError: a record is missing, no longer holds, or does not allow training; nothing is read then.
         NoFaceError: no picture had a face.
     """
     points, people = template_named(template).pixels(size), _people(root)
+    check_answers(people)
     # All records before any picture.
     usage = {folder.name: _usage(folder, fallback=consent, today=today, model=model) for folder in people}
-    cut: Cut = partial(_crop, models=models, config=config, points=points, size=size, regions=regions, say=say)
+    cut = partial(_crop, models=models, config=config, points=points, size=size, regions=regions, say=say)
     cuts, skipped = _cut_all(people, cut, say=say)
     if not cuts:
         raise NoFaceError("no picture had a face that could be used", where=root)
-    labels = [label for label, _, _, _ in cuts]
+    labels, names = [label for label, _, _ in cuts], [folder.name for folder in people]
+    answers = _answers([one for _, _, one in cuts], names=names)
     write_crops(
         out,
-        pictures=np.stack([picture for _, _, picture, _ in cuts]),
+        pictures=np.stack([one.picture for _, _, one in cuts]),
         labels=np.array(labels, dtype=np.int64),
-        identities=[folder.name for folder in people],
-        files=[file for _, file, _, _ in cuts],
+        identities=names,
+        files=[file for _, file, _ in cuts],
         template=template,
         usage=usage,
-        regions=np.stack([known for _, _, _, known in cuts if known is not None]) if regions else None,
+        regions=np.stack([one.regions for _, _, one in cuts if one.regions is not None]) if regions else None,
+        answers=answers,
     )
-    return Prepared(len(cuts), len(set(labels)), tuple(skipped))
+    return Prepared(len(cuts), len(set(labels)), tuple(skipped), 0 if answers is None else len(answers.rows))
+
+
+def _answers(cuts: Sequence[_Cut], *, names: Sequence[str]) -> Answers | None:
+    found = [(row, names.index(name), picture) for row, one in enumerate(cuts) for name, picture in one.answers]
+    if not found:
+        return None
+    rows, labels, pictures = zip(*found, strict=True)
+    return Answers(np.stack(pictures), np.array(rows, dtype=np.int64), np.array(labels, dtype=np.int64))
 
 
 def _cut_all(
-    people: Sequence[Path], cut: Cut, *, say: Callable[[str], None]
-) -> tuple[list[tuple[int, str, np.ndarray, np.ndarray | None]], list[str]]:
-    """Of every picture its person, its name, its crop and that one's regions; and what was left out, and why."""
-    cuts, skipped = list[tuple[int, str, np.ndarray, np.ndarray | None]](), list[str]()
+    people: Sequence[Path], cut: Callable[[Path], _Cut], *, say: Callable[[str], None]
+) -> tuple[list[tuple[int, str, _Cut]], list[str]]:
+    """Of every picture its person, its name and its crop; and what was left out, and why."""
+    cuts, skipped = list[tuple[int, str, _Cut]](), list[str]()
     for label, folder in enumerate(people):
         before = len(cuts)
         for path in _pictures(folder):
             try:
-                cuts.append((label, f"{folder.name}/{path.name}", *cut(path)))
+                cuts.append((label, f"{folder.name}/{path.name}", cut(path)))
             except InputError as error:
                 skipped.append(f"{path}: {error.what}")
         say(f"{folder.name}: {len(cuts) - before} crops")
@@ -174,7 +197,7 @@ def _people(root: Path) -> list[Path]:
 
 def _pictures(folder: Path) -> list[Path]:
     """One file of each stem: the same picture twice would be a pair of one person that teaches nothing."""
-    found = sorted(one for one in folder.iterdir() if one.suffix.lower() in _PICTURES)
+    found = sorted(one for one in folder.iterdir() if one.suffix.lower() in PICTURES)
     return list({one.stem: one for one in reversed(found)}.values())[::-1]
 
 
@@ -201,19 +224,32 @@ def _crop(
     size: int,
     regions: bool,
     say: Callable[[str], None],
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """(size, size, 3) uint8, sRGB-encoded, of the largest face, and its regions (size, size) uint8."""
+) -> _Cut:
+    """Of the largest face, sRGB-encoded; with its regions, and its answers exposed and cut alike."""
     linear = read_photograph(path, config=config, colour_space=None, warn=say)
-    image = to_display(linear, config=config, colour_space=LINEAR_REC709)
+    stops = auto_exposure_stops(linear)
+
+    def shown(linear: FloatArray) -> ModelImage:
+        return to_display(linear, config=config, colour_space=LINEAR_REC709, exposure=stops)
+
+    image = shown(linear)
     found = sorted(models.detector.detect(image), key=lambda one: -one.height)
     landmarks = models.landmarker.landmarks(image, found[0]) if found else None
     if landmarks is None:
         raise NoFaceError("no face was found", where=path)
     warp = fit_similarity(five_points(landmarks.points), points, width=size, height=size)
-    window = Window(0, 0, linear.shape[1], linear.shape[0])
-    crop = cut_crop(image.rgb, data_window=window, warp=warp, colour_space="sRGB")
+    window = Window(0, 0, image.rgb.shape[1], image.rgb.shape[0])
+
+    def cut(pixels: FloatArray) -> np.ndarray:
+        crop = cut_crop(pixels, data_window=window, warp=warp, colour_space="sRGB")
+        return np.asarray(np.round(np.clip(crop.rgb, 0.0, 1.0) * 255.0).astype(np.uint8))
+
     known = None
     if regions:
         layers = read_regions(path.parent / "regions" / f"{path.stem}.exr", window=window)
         known = cut_regions(layers, window=window, warp=warp)
-    return np.round(np.clip(crop.rgb, 0.0, 1.0) * 255.0).astype(np.uint8), known
+    answers = [
+        (name, cut(shown(pixels).rgb))
+        for name, pixels in read_answers(path, shape=linear.shape, config=config, say=say)
+    ]
+    return _Cut(cut(image.rgb), known, answers)

@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from vfx_swap.errors import CannotRunError, ConsentExpiredError, ModelMismatchError, UsageError
+from vfx_swap.errors import CannotRunError, ConsentExpiredError, InputError, ModelMismatchError, UsageError
 from vfx_swap.models.bring.safetensors_file import read_safetensors
-from vfx_swap.models.training.crops import Crops, Usage, check_usage, read_crops, write_crops
-from vfx_swap.models.training.pairs import augmented, draw_batch
+from vfx_swap.models.training.crops import Answers, Crops, Usage, check_usage, read_crops, write_crops
+from vfx_swap.models.training.pairs import augmented, draw_answered, draw_batch
 from vfx_swap.models.training.run import train
 
 pytest.importorskip("torch")
@@ -30,6 +31,41 @@ def crops(tmp_path: Path) -> Crops:
         files=[f"{number}.png" for number in range(9)], template="arcface_112_v1", usage=dict.fromkeys(names, usage),
     )  # fmt: skip
     return read_crops(tmp_path / "crops")
+
+
+@pytest.fixture
+def answered(crops: Crops, tmp_path: Path) -> Crops:
+    """Row 4, of b, is known with the faces of a and c; row 8, of c, with that of a: one grey each."""
+    greys = np.array([180, 190, 200], np.uint8)[:, None, None, None]
+    true = Answers(np.broadcast_to(greys, (3, 48, 48, 3)), np.array([4, 4, 8]), np.array([0, 2, 0]))
+    write_crops(
+        tmp_path / "answered", pictures=crops.pictures, labels=crops.labels, identities=crops.identities,
+        files=[f"{number}.png" for number in range(9)], template=crops.template, usage=crops.usage, answers=true,
+    )  # fmt: skip
+    return read_crops(tmp_path / "answered")
+
+
+def test_answers_come_back_and_go_with_their_people(answered: Crops, tmp_path: Path) -> None:
+    assert answered.answers is not None
+    assert (answered.answers.rows.tolist(), answered.answers.labels.tolist()) == ([4, 4, 8], [0, 2, 0])
+    some = read_crops(tmp_path / "answered", identities=["c", "a"]).answers
+    assert some is not None
+    assert (some.rows.tolist(), some.labels.tolist(), some.pictures[:, 0, 0, 0].tolist()) == ([5], [1], [200])
+    assert read_crops(tmp_path / "answered", identities=["b"]).answers is None
+    np.save(tmp_path / "answered" / "answers.npy", np.zeros((2, 48, 48, 3), np.uint8))
+    with pytest.raises(InputError, match=r"answers.npy is uint8 \(2, 48, 48, 3\), not uint8 \(3, 48, 48, 3\)"):
+        read_crops(tmp_path / "answered")
+
+
+def test_answered_pairs_bring_any_crop_of_whose_face_it_is(answered: Crops) -> None:
+    assert answered.answers is not None
+    drawn = [draw_answered(answered.labels, answered.answers, size=8, seed=2, step=step) for step in range(20)]
+    for batch in drawn:
+        assert batch.answers is not None
+        assert not batch.same
+        assert np.array_equal(batch.performers, answered.answers.rows[batch.answers])
+        assert np.array_equal(answered.labels[batch.identities], answered.answers.labels[batch.answers])
+    assert {int(row) for batch in drawn for row in batch.identities} == {0, 1, 2, 6, 7, 8}
 
 
 def test_crops_come_back_and_hold_only_whom_was_asked_for(crops: Crops, tmp_path: Path) -> None:
@@ -157,3 +193,52 @@ def test_a_recogniser_learns_its_crops_and_opens_as_what_it_is(crops: Crops, tmp
     opened = open_recogniser(tmp_path / "run" / "recogniser.safetensors")
     picture = torch.rand(2, 3, 32, 32)
     assert torch.equal(opened(picture), trainer.network.eval()(picture))
+
+
+def test_a_known_true_swap_is_what_a_swap_becomes(answered: Crops) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
+
+    face = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=8, size=32).eval().requires_grad_(False)
+    still: dict[str, Any] = {
+        "augment": 0.0,
+        "features": 0.0,
+        "identity": 0.0,
+        "reconstruction": 0.0,
+        "average": 0.5,
+        "rate": 4e-3,
+    }
+
+    def trained(crops: Crops, **more: Any) -> tuple[float, set[str]]:
+        """How far the swap of row 8 with a's face is from its answer."""
+        settings = GeneratorSettings(width=8, blocks=1, batch=4, **{**still, **more})
+        trainer = GeneratorTrainer(settings, crops, face, device=torch.device("cpu"))
+        told = {name for step in range(80) for name in trainer.step(step)}
+        looks = answered.pictures[[8, 0]].transpose(0, 3, 1, 2).astype(np.float32) / 255.0
+        swap = trainer.swapped(looks[:1], looks[1:])
+        return float(np.abs(swap - 200.0 / 255.0).mean()), told
+
+    with_answers, told = trained(answered, answers=30.0)
+    assert "answers" in told
+    without, told = trained(answered, answers=0.0)
+    assert "answers" not in told
+    assert with_answers < 0.7 * without
+
+
+def test_a_run_begun_with_answers_is_not_resumed_without(answered: Crops, crops: Crops, tmp_path: Path) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
+
+    face = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=8, size=32).eval().requires_grad_(False)
+
+    def fresh(held: Crops) -> GeneratorTrainer:
+        return GeneratorTrainer(GeneratorSettings(width=4, blocks=1, batch=2), held, face, device=torch.device("cpu"))
+
+    train(fresh(answered), folder=tmp_path / "run", steps=1)
+    with pytest.raises(ModelMismatchError, match="known '3', now None"):
+        train(fresh(crops), folder=tmp_path / "run", steps=2, resume=True)
+    assert train(fresh(answered), folder=tmp_path / "run", steps=2, resume=True) == 2

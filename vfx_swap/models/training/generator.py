@@ -21,11 +21,15 @@ from vfx_swap.models.training.backbone import TrunkBackbone
 from vfx_swap.models.training.checkpoints import StartWeights, read_state, write_network, write_state
 from vfx_swap.models.training.crops import Crops
 from vfx_swap.models.training.discriminators import MultiScale, Projected
-from vfx_swap.models.training.pairs import augmented, draw_batch, other_pictures
+from vfx_swap.models.training.pairs import augmented, draw_answered, draw_batch, other_pictures
 from vfx_swap.models.training.recipes import TERMS, recipe_named, weighted
 from vfx_swap.models.training.shakes import shake
 
 __all__ = ["GeneratorSettings", "GeneratorTrainer", "swapped_by"]
+
+
+ANSWERED_EVERY = 4
+"""Where true swaps are known every second step of different people has them: the others teach who is nowhere shown."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class GeneratorSettings:
     """Weight of the identity's loss; None: the recipe's."""
     reconstruction: float | None = None
     """Weight of the reconstruction where both are one person; None: the recipe's."""
+    answers: float | None = None
+    """Weight of the true swap where the crops bring it; None: the recipe's."""
     features: float | None = None
     """Weight of the matched features; None: the recipe's."""
     penalty: float | None = None
@@ -70,6 +76,8 @@ class _Rows:
     """(B, latent): what goes in."""
     whose: Tensor | None
     """(B, latent): what the judge is told, of another picture of the same person; None: it is told nothing."""
+    wanted: Tensor | None
+    """What the swap should be: the performer where both are one person, else the true swap; None: not known."""
     same: bool
 
 
@@ -211,6 +219,10 @@ class GeneratorTrainer:
             told["backbone"] = self._backbone
         if self._also:
             told["also"] = " ".join(_digest(one) for one in self._also)
+        if self.crops.answers is None:
+            told.pop("answers")
+        else:
+            told["known"] = str(len(self.crops.answers.rows))
         return told | {"side": str(self.crops.side), "crops": str(len(self.crops.labels))}
 
     def _begin_with(self, start: StartWeights) -> None:
@@ -227,7 +239,11 @@ class GeneratorTrainer:
         settings, crops = self.settings, self.crops
         # Parts of one step are of one kind, as the step is: only the seed tells them apart.
         seed = settings.seed + 7_919 * part
-        batch = draw_batch(crops.labels, size=settings.batch, seed=seed, step=number, casting=crops.casting)
+        draw: dict[str, int] = {"size": settings.batch, "seed": seed, "step": number}
+        if crops.answers is not None and self.recipe.answers and number % ANSWERED_EVERY == ANSWERED_EVERY - 1:
+            batch = draw_answered(crops.labels, crops.answers, **draw)
+        else:
+            batch = draw_batch(crops.labels, casting=crops.casting, **draw)
         chosen = [batch.performers, batch.identities]
         if settings.tell:
             chosen.append(other_pictures(crops.labels, batch.identities, seed=seed, step=number))
@@ -240,23 +256,31 @@ class GeneratorTrainer:
             vector = self._vector(identity)
             # Of another picture: told the vector of the very picture, the judge would compare pixels and not people.
             whose = self._vector(others[0]) if others else None
-        return _Rows(self._own(performer), self._own(identity), vector, whose, batch.same)
+            wanted = performer if batch.same else None
+            if crops.answers is not None and batch.answers is not None:
+                # Mirrored and graded as its performer is: the stream is the performer's.
+                true = crops.answers.pictures[batch.answers]
+                look = augmented(true, seed=seed, step=number, stream=0, amount=settings.augment)
+                wanted = torch.from_numpy(look).to(self.device)
+        own = None if wanted is None else self._own(wanted)
+        return _Rows(self._own(performer), self._own(identity), vector, whose, own, batch.same)
 
     def _generator_loss(self, row: _Rows) -> tuple[Tensor, dict[str, Tensor]]:
         recipe = self.recipe
         fake = self.generator(row.performer, row.vector)
         scores, fake_features = self.judge(fake, row.whose)
         with torch.no_grad():
-            _, features = self.judge(row.performer, row.whose)
+            _, features = self.judge(row.performer if row.wanted is None else row.wanted, row.whose)
         terms = {
             "identity": self._identity_loss(fake, row),
             "features": losses.feature_matching(features, fake_features, last=recipe.feature_layers),
             "adversarial": losses.hinge_generator(scores),
         }
         total = recipe.identity * terms["identity"] + recipe.features * terms["features"] + terms["adversarial"]
-        if row.same:
-            terms["reconstruction"] = losses.reconstruction(fake, row.performer)
-            total = total + recipe.reconstruction * terms["reconstruction"]
+        if row.wanted is not None:
+            name, weight = ("reconstruction", recipe.reconstruction) if row.same else ("answers", recipe.answers)
+            terms[name] = losses.reconstruction(fake, row.wanted)
+            total = total + weight * terms[name]
         return total, terms
 
     def _identity_loss(self, fake: Tensor, row: _Rows) -> Tensor:

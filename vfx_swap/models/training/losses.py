@@ -24,7 +24,7 @@ def identity_loss(vectors: Tensor, wanted: Tensor) -> Tensor:
 
 
 def reconstruction(swapped: Tensor, performer: Tensor) -> Tensor:
-    """Mean absolute difference of two (B, 3, H, W); of same-identity pairs only."""
+    """Mean absolute difference of two (B, 3, H, W): the performer of same-identity pairs, or a known true swap."""
     return (swapped - performer).abs().mean()
 
 

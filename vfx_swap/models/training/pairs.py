@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from vfx_swap.arrays import FloatArray
 from vfx_swap.errors import UsageError
+from vfx_swap.models.training.crops import Answers
 
-__all__ = ["Batch", "augmented", "draw_batch", "other_pictures", "retoned", "shaken"]
+__all__ = ["Batch", "augmented", "draw_answered", "draw_batch", "other_pictures", "retoned", "shaken"]
 
-_PAIRS, _LOOKS, _SHAKES, _OTHERS, _TONES = 11, 13, 19, 23, 29
+_PAIRS, _LOOKS, _SHAKES, _OTHERS, _TONES, _ANSWERED = 11, 13, 19, 23, 29, 31
 """Streams of the seed."""
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 """Of encoded RGB: ITU-R BT.709-6, item 3.2."""
@@ -29,6 +30,8 @@ class Batch:
     """(b,) the crops whose identity goes in."""
     same: bool
     """Whether each pair shows one person; then the swap must give the performer's crop back."""
+    answers: NDArray[np.int64] | None = None
+    """(b,) rows of `Answers`: what each swap should be; None: nobody knows."""
 
 
 def draw_batch(
@@ -63,6 +66,22 @@ def draw_batch(
             choice = choice[choice != performers[slot]]
         identities[slot] = rng.choice(choice)
     return Batch(performers, identities, same)
+
+
+def draw_answered(labels: NDArray[np.int64], answers: Answers, *, size: int, seed: int, step: int) -> Batch:
+    """Pairs of different people whose true swap is known; who brings the identity is any of its own crops.
+
+    Args:
+        labels: (n,) whose each crop is.
+        answers: of the crops; everyone whose face is in them has a crop.
+        size: pairs.
+        seed: of the run.
+        step: from 0.
+    """
+    rng = np.random.default_rng([seed, _ANSWERED, step])
+    chosen = rng.integers(len(answers.rows), size=size)
+    identities = [int(rng.choice(np.flatnonzero(labels == label))) for label in answers.labels[chosen]]
+    return Batch(answers.rows[chosen], np.array(identities, np.int64), same=False, answers=chosen)
 
 
 def other_pictures(labels: NDArray[np.int64], rows: NDArray[np.int64], *, seed: int, step: int) -> NDArray[np.int64]:

@@ -22,6 +22,9 @@ class Recipe:
     """The generator's convention: True: RGB in [0, 1]; False: ImageNet-normalised and linear."""
     identity: float
     reconstruction: float
+    """Where both are one person."""
+    answers: float
+    """Where the true swap is known; no paper's: as much as the reconstruction, which is of the same kind."""
     features: float
     feature_layers: int
     """How many of the last layers are matched."""
@@ -31,14 +34,14 @@ class Recipe:
     betas: tuple[float, float]
 
 
-TERMS = ("identity", "reconstruction", "features", "penalty")
+TERMS = ("identity", "reconstruction", "answers", "features", "penalty")
 """Terms of a recipe that a run may weigh otherwise."""
 RECIPES: Mapping[str, Recipe] = MappingProxyType({
     recipe.name: recipe
     for recipe in (
         # Section 4.1 of the paper; it names no rate: that of the released weights.
-        Recipe("paper", "patch", True, 10.0, 10.0, 10.0, 2, 1e-5, 2e-4, (0.0, 0.999)),
-        Recipe("projected", "projected", False, 30.0, 10.0, 10.0, 1, 0.0, 4e-4, (0.0, 0.99)),
+        Recipe("paper", "patch", True, 10.0, 10.0, 10.0, 10.0, 2, 1e-5, 2e-4, (0.0, 0.999)),
+        Recipe("projected", "projected", False, 30.0, 10.0, 10.0, 10.0, 1, 0.0, 4e-4, (0.0, 0.99)),
     )
 })  # fmt: skip
 
@@ -59,7 +62,7 @@ def weighted(recipe: Recipe, **weights: float | None) -> Recipe:
 
     Args:
         recipe: one of RECIPES.
-        weights: of `identity`, `reconstruction`, `features` and the judge's `penalty`.
+        weights: of `identity`, `reconstruction`, `answers`, `features` and the judge's `penalty`.
 
     Raises:
         UsageError: a weight is negative or no number, or there is no such term.
