@@ -109,14 +109,18 @@ def _latlong(scene: Any, path: str, offset: int) -> str:
     ground = _world(scene)
     tree = ground.id_data
     picture = bpy.data.images.load(path, check_existing=True)
-    sky, turned, place = (
-        tree.nodes.new(kind) for kind in ("ShaderNodeTexEnvironment", "ShaderNodeMapping", "ShaderNodeTexCoord")
+    sky, turned, seen, place = (
+        tree.nodes.new(kind)
+        for kind in ("ShaderNodeTexEnvironment", "ShaderNodeMapping", "ShaderNodeMapping", "ShaderNodeTexCoord")
     )
     sky.image = picture
-    # What is looked up goes into the camera's axes: the picture's middle is where the camera looks.
-    seen = scene.camera.matrix_world.to_3x3().normalized().transposed()
-    turned.inputs["Rotation"].default_value = (FROM_CAMERA @ seen).to_euler("XYZ")
-    tree.links.new(place.outputs["Generated"], turned.inputs["Vector"])
+    # What is looked up goes into the camera's axes, wherever it turns: the picture's middle is where the camera looks.
+    seen.vector_type = "TEXTURE"  # turns back
+    for axis in range(3):
+        _follow(seen.inputs["Rotation"].driver_add("default_value", axis).driver, scene.camera, axis)
+    turned.inputs["Rotation"].default_value = FROM_CAMERA.to_euler("XYZ")
+    tree.links.new(place.outputs["Generated"], seen.inputs["Vector"])
+    tree.links.new(seen.outputs["Vector"], turned.inputs["Vector"])
     tree.links.new(turned.outputs["Vector"], sky.inputs["Vector"])
     tree.links.new(sky.outputs["Color"], ground.inputs["Color"])
     frames = _frames(path)
@@ -127,6 +131,17 @@ def _latlong(scene: Any, path: str, offset: int) -> str:
     user.frame_duration, user.frame_start = frames[-1] - frames[0] + 1, frames[0] + offset
     user.frame_offset, user.use_auto_refresh = frames[0] - 1, True
     return f"HDRI of frames {frames[0] + offset} to {frames[-1] + offset}"
+
+
+def _follow(driver: Any, camera: Any, axis: int) -> None:
+    """Drive an angle by the camera's own about x, y or z, parents and constraints and all. It needs no Python."""
+    driver.type = "SUM"
+    told = driver.variables.new()
+    told.type = "TRANSFORMS"
+    target = told.targets[0]
+    target.id = camera
+    target.transform_type, target.transform_space = f"ROT_{'XYZ'[axis]}", "WORLD_SPACE"
+    target.rotation_mode = "XYZ"
 
 
 def _frames(path: str) -> list[int]:

@@ -34,12 +34,25 @@ def light_rig(light: str, hdri: str, series: str, broken: list[str]) -> dict[str
     told["hdri"] = list(bpy.ops.vfx_swap.load_light(filepath=hdri))
     told["suns_after"] = [one.name for one in scene.objects if one.type == "LIGHT"]
     told["exr"] = _picture("exr", 1)
+    told["moved"] = {frame: _picture("moved", frame) for frame in _moved(scene)}
     told["series"] = list(bpy.ops.vfx_swap.load_light(filepath=series, offset=-1000))
     told["series_exr"] = {frame: _picture("series", frame) for frame in (1, 3)}
     told["worlds_after"] = sorted(world.name for world in bpy.data.worlds)
     scene.camera = None
     told["no_camera"] = refused(bpy.ops.vfx_swap.load_light, filepath=light)
     return told
+
+
+def _moved(scene: Any) -> tuple[int, ...]:
+    """Frames over which the camera flies round the ball, on a parent that turns and by keys of its own."""
+    camera = scene.camera
+    arm = bpy.data.objects.new("arm", None)
+    scene.collection.objects.link(arm)
+    camera.parent = arm
+    for frame, degrees in ((1, 0.0), (5, 140.0)):
+        arm.rotation_euler = (0.0, math.radians(degrees / 7.0), math.radians(degrees))
+        arm.keyframe_insert("rotation_euler", frame=frame)
+    return 1, 3, 5
 
 
 def _ball() -> Any:

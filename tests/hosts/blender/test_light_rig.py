@@ -103,6 +103,9 @@ def test_a_ball_under_the_loaded_light_is_as_the_file_says(blender: Blender, tmp
     assert (last["azimuth_degrees"], last["elevation_degrees"]) == pytest.approx((60.0, -10.0), abs=0.1)
     assert (between["azimuth_degrees"], between["elevation_degrees"]) == pytest.approx((0.0, 10.0), abs=0.1)
     assert _off(told["exr"], LEFT) < 0.08
+    assert [_off(told["moved"][frame], LEFT) < 0.08 for frame in ("1", "3", "5")] == [True] * 3, (
+        "it turns with the camera"
+    )
     assert _off(told["series_exr"]["1"], LEFT) < 0.08
     assert _off(told["series_exr"]["3"], RIGHT) < 0.08
     assert "no camera" in told["no_camera"]
