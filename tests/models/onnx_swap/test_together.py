@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.models.onnx_swap.graphs import family_graph
 from tests.models.onnx_swap.test_families import FAMILIES, brought, picture, same, vector
 from vfx_swap.errors import DeviceError, ModelMismatchError
 from vfx_swap.models.onnx_swap.open import OpenedSwapper, open_swapper
-from vfx_swap.models.onnx_swap.runners import OnnxRunner, Tensor
+from vfx_swap.models.onnx_swap.runners import OnnxRunner, Tensor, run_batch
 from vfx_swap.models.onnx_swap.together import TogetherRunner, together
-from vfx_swap.models.registry import LoadOptions
+from vfx_swap.models.registry import LoadOptions, load_registry
+from vfx_swap.models.runtimes.onnx_session import open_session
 
 
 class Plain:
@@ -135,6 +137,35 @@ def test_a_graph_of_one_picture_takes_no_batch() -> None:
     with pytest.raises(DeviceError, match="takes 1 at once"):
         together(plain, batch=4)
     assert together(plain, batch=1) is plain
+
+
+def test_a_graph_of_a_fixed_batch_is_filled_up_and_gives_the_bits_of_a_free_one() -> None:
+    card = load_registry().cards["inswapper-128"]
+    spec = card.match[0]
+    slots = {**spec.inputs, **spec.outputs}
+    roles = {role: slot.names[0] if slot.names else f"{role}.3" for role, slot in slots.items()}
+    free, fixed = (
+        OnnxRunner(
+            session=open_session(family_graph(card, batch=batch), device="cpu", threads=1, where="graph"),
+            roles=roles,
+            where="graph",
+        )
+        for batch in ("batch", 4)
+    )
+    assert (free.most, fixed.most) == (None, 4)
+    random = np.random.default_rng(8)
+    shown = random.uniform(0, 1, (6, 3, 128, 128)).astype(np.float32)
+    source = random.standard_normal((1, 512)).astype(np.float32)
+    want = [free.run({"target": one[None], "source": source})["image"] for one in shown]
+    for count in (1, 3, 4, 6):
+        got = run_batch(fixed, {"target": shown[:count], "source": source})["image"]
+        assert np.array_equal(got, np.concatenate(want[:count]))
+    passes = together(fixed, batch=1)
+    assert isinstance(passes, TogetherRunner)
+    assert passes.most == 4
+    assert np.array_equal(run_batch(passes, {"target": shown[:5], "source": source})["image"], np.concatenate(want[:5]))
+    with pytest.raises(DeviceError, match="takes 4 at once"):
+        together(fixed, batch=8)
 
 
 def opened(home: Path, *, id: str = "inswapper-128", **options: Any) -> OpenedSwapper:

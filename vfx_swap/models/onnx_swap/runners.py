@@ -80,13 +80,18 @@ class OnnxRunner:
         return frozenset(self._inputs)
 
     def run(self, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
-        """Role -> tensor.
+        """Role -> tensor. A graph whose batch is fixed is filled up with the last picture.
 
         Raises:
             ModelMismatchError: it does not take tensors of these shapes.
             DeviceError: it fails while it runs.
         """
-        feed = {self._inputs[role]: inputs[role].astype(self._dtypes[role], copy=False) for role in self._inputs}
+        count = max((len(one) for one in inputs.values() if one.ndim > 1), default=1)
+        lacks = max((self.most or 1) - count, 0)
+        feed = {
+            self._inputs[role]: _filled(inputs[role], lacks).astype(self._dtypes[role], copy=False)
+            for role in self._inputs
+        }
         try:
             answers = self._bound(feed) if self._bind else self._session.run(list(self._outputs.values()), feed)
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
@@ -97,7 +102,7 @@ class OnnxRunner:
                     f"it was fed what it does not take: {told}", where=self._where, mend=mend
                 ) from error
             raise DeviceError(f"the network failed: {told}", where=self._where) from error
-        return dict(zip(self._outputs, answers, strict=True))
+        return {role: one[:count] if lacks else one for role, one in zip(self._outputs, answers, strict=True)}
 
     def _bound(self, feed: Mapping[str, Tensor]) -> list[Tensor]:
         """Run on tensors that lie on the device; the identity, the same from frame to frame, goes there once."""
@@ -120,6 +125,11 @@ class OnnxRunner:
         if tensor.nbytes <= KEPT_BYTES:
             self._kept[key] = (tensor.copy(), placed)
         return placed
+
+
+def _filled(tensor: Tensor, lacks: int) -> Tensor:
+    """With the last row so many times more; what has one axis belongs to no picture."""
+    return tensor if not lacks or tensor.ndim == 1 else np.concatenate([tensor, np.repeat(tensor[-1:], lacks, axis=0)])
 
 
 class TorchRunner:

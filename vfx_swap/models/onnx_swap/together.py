@@ -175,9 +175,11 @@ def _stacked(rows: Sequence[Mapping[str, Tensor]], size: int) -> dict[str, Tenso
 
 
 def together(runner: Runner, *, batch: int) -> Runner:
-    """The network in passes of `batch` pictures; as it is where that is 1.
+    """The network in passes of `batch` pictures, or of as many as a graph with a fixed batch takes; as it is where that
+    is 1.
 
     Raises:
         DeviceError: it takes fewer at once.
     """
-    return runner if batch == 1 else TogetherRunner(runner, size=batch)
+    size = max(batch, runner.most or 1)
+    return runner if size == 1 else TogetherRunner(runner, size=size)
