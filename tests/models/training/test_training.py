@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,23 @@ def test_a_run_begun_with_answers_is_not_resumed_without(answered: Crops, crops:
     with pytest.raises(ModelMismatchError, match="known '3', now None"):
         train(fresh(crops), folder=tmp_path / "run", steps=2, resume=True)
     assert train(fresh(answered), folder=tmp_path / "run", steps=2, resume=True) == 2
+
+
+def test_an_answer_is_mirrored_and_graded_as_its_performer(crops: Crops, tmp_path: Path) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.generator import ANSWERED_EVERY, GeneratorSettings, GeneratorTrainer
+
+    face = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=8, size=32).eval().requires_grad_(False)
+    rows = np.arange(9)
+    alike = replace(crops, answers=Answers(np.array(crops.pictures), rows, (crops.labels + 1) % 3))
+    settings = GeneratorSettings(width=4, blocks=1, batch=8)
+    trainer = GeneratorTrainer(settings, alike, face, device=torch.device("cpu"))
+    for step in range(ANSWERED_EVERY):
+        found = trainer._rows(step, 0)
+        if step == ANSWERED_EVERY - 1 or found.same:
+            assert found.wanted is not None
+            assert torch.equal(found.wanted, found.performer)
+        else:
+            assert found.wanted is None
