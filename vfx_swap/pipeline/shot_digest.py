@@ -13,7 +13,7 @@ from vfx_swap.types import Identity
 
 __all__ = ["RENDER_REVISION", "base_digest", "shot_header"]
 
-RENDER_REVISION = 7
+RENDER_REVISION = 8
 """Part of every settings digest; raise it when a change gives other pixels from the same inputs."""
 
 

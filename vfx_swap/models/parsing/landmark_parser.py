@@ -27,8 +27,9 @@ from vfx_swap.models.parsing.forehead import forehead
 from vfx_swap.models.parsing.regions import REGIONS, region_index
 from vfx_swap.models.registry import LoadOptions
 from vfx_swap.models.reprojection.atlas import Atlas
+from vfx_swap.models.reprojection.hair import hair_over
 from vfx_swap.models.reprojection.openings import filled_corners
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, sheen
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, sheen
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import atlas_for
 from vfx_swap.models.templates import five_points, template_named
@@ -188,17 +189,14 @@ class LandmarkParser:
     def _hair(self, seen: _Seen) -> FloatArray:
         """(h, w) hair over the face: what is no skin and hangs in from the outline, above the mouth."""
         atlas, size = self._atlas, self._atlas.size
-        row = (np.arange(size, dtype=np.float32) / size)[:, None]
-        middle = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.28, 0.34)
         # Beside the mesh nothing is seen: its border is no hair for that.
         skin = blur(atlas.picture(seen.fit.skin, fill=1.0), 0.004 * size)
-        hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
-        hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
+        bare = 1.0 - smoothstep(skin, 0.3, 0.7)
         # A lamp's reflection on a forehead is no skin either; at the outline it may well be hair in that lamp.
         shine = grow(atlas.picture(sheen(seen.fit)), 0.01 * size) * smoothstep(atlas.regions["edge"], *INWARD)
-        hair = hair * (1.0 - np.clip(2.0 * shine, 0.0, 1.0))
-        hair = hair * (1.0 - blur(atlas.picture(_shadow(seen.fit)), 0.004 * size))
-        return np.clip(seen.picture(np.asarray(hair * hanging(hair, atlas), np.float32), atlas), 0.0, 1.0)
+        bare = bare * (1.0 - np.clip(2.0 * shine, 0.0, 1.0))
+        bare = bare * (1.0 - blur(atlas.picture(_shadow(seen.fit)), 0.004 * size))
+        return np.clip(seen.picture(hair_over(np.asarray(bare, np.float32), seen.fit, atlas), atlas), 0.0, 1.0)
 
     def _features(self, seen: _Seen, points: FloatArray, shape: tuple[int, int]) -> list[tuple[str, FloatArray]]:
         """(h, w) of each outline, where the mesh shows it: the far eye of a profile is none."""

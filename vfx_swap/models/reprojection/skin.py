@@ -13,7 +13,7 @@ from vfx_swap.light.harmonics import LUMA, HarmonicLight, fit_light
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 
-__all__ = ["SkinFit", "fit_skin", "hanging", "in_shade", "sheen", "spectacle_rims", "thin_parts"]
+__all__ = ["SkinFit", "fit_skin", "in_shade", "sheen", "spectacle_rims", "thin_parts"]
 
 SPREAD_LEAST = (0.06, 0.08, 0.15)
 SPREAD_MOST = (0.12, 0.20, 0.30)
@@ -26,8 +26,6 @@ DOUBTFUL = 0.65
 """Probability of skin under which a texel may belong to a frame."""
 GLARE = 1.8
 """Spreads of log luminance over which a texel behind a lens is a reflection."""
-HANGS, OUTLINE = 0.1, 0.06
-"""Share from which a thing hangs together, and the region `edge` under which it touches the outline."""
 SHEEN = (0.3, 1.2)
 """Spreads of log luminance over which skin shines."""
 SHADE_HUE = (2.0, 3.5)
@@ -110,15 +108,6 @@ def fit_skin(
 def _log_features(relative: FloatArray) -> np.ndarray:
     logs = np.log(np.clip(relative, 1e-3, 1e3))
     return np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1], logs @ np.asarray(LUMA, np.float32)], axis=1)
-
-
-def hanging(things: FloatArray, atlas: Atlas) -> FloatArray:
-    """(size, size) 1 on those things (size, size), 0 to 1, that hang together with the outline of the face; soft."""
-    size = atlas.size
-    _, labels = cv2.connectedComponents((things > HANGS).astype(np.uint8))
-    found = np.unique(labels[atlas.regions["edge"] < OUTLINE])
-    hangs = np.isin(labels, found[found > 0]).astype(np.float32)
-    return np.clip(blur(grow(hangs, 0.008 * size), 0.004 * size), 0.0, 1.0)
 
 
 def sheen(fit: SkinFit) -> FloatArray:

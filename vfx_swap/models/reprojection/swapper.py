@@ -27,6 +27,7 @@ from vfx_swap.models.kernels import NUMPY, Kernels
 from vfx_swap.models.reprojection.atlas import Atlas
 from vfx_swap.models.reprojection.carried import Worn, cast_shadows, finer_detail, highlights
 from vfx_swap.models.reprojection.eyes import Eye, follow_gaze, reference_eyes
+from vfx_swap.models.reprojection.hair import hair_over
 from vfx_swap.models.reprojection.makeup import kept_makeup
 from vfx_swap.models.reprojection.openings import EYES, LASHES, eye_gain, opening, shut_line
 from vfx_swap.models.reprojection.reshape import (
@@ -37,7 +38,7 @@ from vfx_swap.models.reprojection.reshape import (
     shut_eyes,
     shut_lids,
 )
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, in_shade, sheen, spectacle_rims, thin_parts
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, in_shade, sheen, spectacle_rims, thin_parts
 from vfx_swap.models.reprojection.soft import blur, grow, smoothstep
 from vfx_swap.models.reprojection.texture import NORMAL_ROUNDS, atlas_for, frontal_reference
 from vfx_swap.types import Crop, Face, Identity, Warp
@@ -324,11 +325,13 @@ class ReprojectionSwapper:
     def _alpha(self, seen: _Seen, prepared: PreparedReprojection) -> FloatArray:
         """(size, size) the swapper's matte in UV."""
         atlas, options, size = self._atlas, self.options, self._atlas.size
-        row = np.asarray(np.arange(size) / size, dtype=np.float32)[:, None]
         # `depth` is 1 at 0.48 face heights inside the mesh: the widest feather leaves a middle that is whole.
         soft_end = min(0.0075 + max(options.feather, 0.002) * 1.5 / 0.48, 0.75)
         border = smoothstep(atlas.regions["depth"], 0.0075, soft_end)
-        hair = self._hair(seen, row) * seen.visible if options.holdout_hair else np.zeros_like(border)
+        hair = np.zeros_like(border)
+        if options.holdout_hair:
+            skin = blur(atlas.picture(seen.fit.skin), 0.006 * size)
+            hair = hair_over(np.asarray(1.0 - smoothstep(skin, 0.3, 0.7)), seen.fit, atlas) * seen.visible
         coverage = prepared.coverage
         rims = np.clip(blur(grow(seen.rims, 0.010 * size), 0.006 * size) * 1.5, 0.0, 1.0)
         if options.holdout_glasses:
@@ -345,18 +348,6 @@ class ReprojectionSwapper:
         atlas = self._atlas
         bare = seen.visible * clear * (1.0 - atlas.regions["guard"])
         return np.asarray(atlas.picture(sheen(seen.fit)) * bare, dtype=np.float32)
-
-    def _hair(self, seen: _Seen, row: FloatArray) -> FloatArray:
-        """(size, size) hair and caps over the face: what is not skin and hangs in from the outline.
-
-        Bushy brows, moles and stubble are no skin either, but lie in the middle of it: they are not left standing.
-        """
-        atlas, size = self._atlas, self._atlas.size
-        middle = smoothstep(atlas.regions["edge"], 0.6, 1.0) * smoothstep(row, 0.28, 0.34)
-        skin = blur(atlas.picture(seen.fit.skin), 0.006 * size)
-        hair = (1.0 - smoothstep(skin, 0.3, 0.7)) * (1.0 - atlas.regions["guard"]) * (1.0 - middle)
-        hair = hair * (1.0 - smoothstep(row, 0.55, 0.65))
-        return np.asarray(hair * hanging(hair, atlas), dtype=np.float32)
 
 
 def _faces_camera(face: Face, degrees: tuple[float, float]) -> float:

@@ -21,7 +21,8 @@ from vfx_swap.light.harmonics import LUMA
 from vfx_swap.models.facemesh.canonical import CanonicalMesh
 from vfx_swap.models.reprojection.atlas import Atlas, make_atlas
 from vfx_swap.models.reprojection.filling import filled_texture, lips_apart, under_the_nose
-from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, hanging, spectacle_rims
+from vfx_swap.models.reprojection.hair import hanging
+from vfx_swap.models.reprojection.skin import SkinFit, fit_skin, spectacle_rims
 from vfx_swap.models.reprojection.soft import blur, grow, masked_blur, smoothstep
 from vfx_swap.types import Reference, SkinTexture
 
@@ -59,6 +60,9 @@ BARE = (0.1, 0.3)
 """Share of skin around a feature between which nothing lies before it."""
 SHINES, SHINE_SHARE = (0.3, 0.6), 1.0
 """Log luminance over mean skin between which a pale texel is a reflection, and how much of that is taken off."""
+LEAST_SKIN = 1.2
+"""Luminance over mean skin's that is left of what shines: about it sheen that is too faint to be told stays, and what
+is taken off farther shows as a stain."""
 STRAND_WIDTH = 0.014
 """Width of the widest single strand of a fringe, as a fraction of the side."""
 SIDES = (0.35, 0.6)
@@ -303,7 +307,8 @@ def _detail(
     channels hold grading and compression, not skin.
     """
     size = atlas.size
-    luminance = atlas.picture(np.log(np.clip(_matt(shown, fit.shade).sum(1) / fit.shade.sum(1), 0.02, 8.0)))
+    matt = _matt(shown, fit.shade)
+    luminance = atlas.picture(np.log(np.clip(matt.sum(1) / fit.shade.sum(1), 0.02, 8.0)))
     luminance = _without_strands(luminance, atlas)
     luminance = np.where(
         luminance > HIGHLIGHT, HIGHLIGHT + 0.2 * np.tanh((luminance - HIGHLIGHT) / 0.2), luminance
@@ -319,7 +324,7 @@ def _detail(
     calmed = np.float32(min(1.0, PORES_MOST / max(rough, 1e-4)) - 1.0)
     luminance = luminance + calmed * pores * (1.0 - atlas.regions["guard"])
 
-    logs = atlas.picture(np.log(np.clip(fit.relative, 0.02, 8.0)))
+    logs = atlas.picture(np.log(np.clip(matt / fit.shade, 0.02, 8.0)))
     colour = logs - (logs @ np.asarray(LUMA, np.float32))[..., None]
     # In the dark of lashes and folds colour is noise; in highlights it is the lamp's, not the skin's.
     skin_only = 1.0 - np.clip(2.0 * atlas.regions["eyes"], 0.0, 1.0)
@@ -351,7 +356,10 @@ def _matt(shown: FloatArray, shade: FloatArray) -> FloatArray:
     determinant = np.maximum(ss * ww - sw * sw, 1e-6)
     reflected = np.maximum((ss * cw - sw * cs) / determinant, 0.0)
     bright = smoothstep(np.log(clean.sum(1) / shade.sum(1)), *SHINES)
-    return np.asarray(np.maximum(clean - (SHINE_SHARE * bright * reflected)[:, None] * white, 0.2 * clean), np.float32)
+    # What is left is skin: where its colour is known badly more would be taken off than the lamp put on.
+    most = np.maximum(clean.sum(1) - LEAST_SKIN * shade.sum(1), 0.0)
+    off = SHINE_SHARE * bright * np.minimum(reflected, most)
+    return np.asarray(np.maximum(clean - off[:, None] * white, 0.2 * clean), np.float32)
 
 
 def _without_strands(luminance: FloatArray, atlas: Atlas) -> FloatArray:
