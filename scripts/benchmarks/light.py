@@ -31,7 +31,7 @@ from vfx_swap.arrays import FloatArray
 from vfx_swap.colour.display import to_display
 from vfx_swap.colour.ocio import LINEAR_REC709, ColourConfig, load_config
 from vfx_swap.geometry.raster import rasterise
-from vfx_swap.light.key_light import find_key
+from vfx_swap.light.key_light import SEEN, key_of
 from vfx_swap.light.relight import direction_of, environment_of
 from vfx_swap.models.default import FaceModels, load_face_models
 from vfx_swap.models.face_light import FaceSurface
@@ -166,10 +166,8 @@ def _directions(head: _Head) -> Iterator[tuple[str, float]]:
         if read is None:
             raise SystemExit(f"no skin is seen in {head.name} under {light}")
         normals = head.surface.normals(head.surface.positions(face))
-        normals = normals[normals[:, 2] > 0.3]
-        shading = read.shade(normals) @ np.array([0.2126, 0.7152, 0.0722], np.float32) / np.float32(read.mean)
         true = direction_of(lit.lamps[0].azimuth_degrees, lit.lamps[0].elevation_degrees)
-        cosine = float(np.clip(find_key(shading, normals).direction @ true, -1.0, 1.0))
+        cosine = float(np.clip(key_of(read, normals[normals[:, 2] > SEEN]).direction @ true, -1.0, 1.0))
         yield f"{head.name}: {light}", float(np.degrees(np.arccos(cosine)))
 
 

@@ -90,11 +90,15 @@ def test_an_answer_of_nobody_or_of_no_picture_is_refused_before_anything_is_read
     (people / "ben" / "answers" / "carl" / "two.png").rename(people / "ben" / "answers" / "anna" / "three.png")
     with pytest.raises(UsageError, match="no picture 'three' of 'ben'"):
         _prepared(people)
+    (people / "ben" / "answers" / "anna" / "three.png").rename(people / "ben" / "answers" / "two.png")
+    with pytest.raises(UsageError, match="does not say whose face it shows"):
+        _prepared(people)
 
 
 def test_a_picture_whose_answer_is_of_another_size_is_left_out_and_named(people: Path) -> None:
     _put(people / "ben" / "answers" / "anna" / "two.png", _picture(0.9)[:30])
     made = _prepared(people)
     assert (made.crops, made.answers) == (3, 0)
-    assert "two.png: 40 x 30, where its picture is 40 x 40" in made.skipped[0]
+    answer = people / "ben" / "answers" / "anna" / "two.png"
+    assert made.skipped == (f"{people / 'ben' / 'two.png'}: {answer}: 40 x 30, where its picture is 40 x 40",)
     assert read_crops(people.parent / "crops").answers is None

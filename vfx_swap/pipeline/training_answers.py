@@ -26,11 +26,15 @@ def check_answers(people: Sequence[Path]) -> None:
         people: a folder of pictures each.
 
     Raises:
-        UsageError: an answer shows somebody of whom there is no folder, or is of no picture.
+        UsageError: an answer shows nobody, or somebody of whom there is no folder, or is of no picture.
     """
     names = {one.name for one in people}
     for person in people:
         stems = {one.stem for one in person.iterdir() if one.suffix.lower() in PICTURES}
+        stray = sorted(one for one in (person / FOLDER).glob("*") if one.suffix.lower() in PICTURES)
+        if stray:
+            mend = f"Put it into a folder named after that person: {FOLDER}/NAME/{stray[0].name}"
+            raise UsageError("an answer does not say whose face it shows", where=stray[0], mend=mend)
         for path in _answers(person):
             if path.parent.name not in names:
                 mend = f"Name the folder after one of: {', '.join(sorted(names))}"

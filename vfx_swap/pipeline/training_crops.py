@@ -181,7 +181,8 @@ def _cut_all(
             try:
                 cuts.append((label, f"{folder.name}/{path.name}", cut(path)))
             except InputError as error:
-                skipped.append(f"{path}: {error.what}")
+                beside = "" if error.where in (None, path, str(path)) else f"{error.where}: "
+                skipped.append(f"{path}: {beside}{error.what}")
         say(f"{folder.name}: {len(cuts) - before} crops")
     return cuts, skipped
 

@@ -228,6 +228,18 @@ def test_a_known_true_swap_is_what_a_swap_becomes(answered: Crops) -> None:
     assert with_answers < 0.7 * without
 
 
+def test_a_weight_of_answers_that_there_are_not_is_told(crops: Crops) -> None:
+    import torch
+
+    from vfx_swap.models.arcface.network import ArcFace
+    from vfx_swap.models.training.generator import GeneratorSettings, GeneratorTrainer
+
+    face = ArcFace(blocks=(1, 1, 1, 1), width=4, latent=8, size=32).eval().requires_grad_(False)
+    settings = GeneratorSettings(width=4, blocks=1, batch=2, answers=5.0)
+    with pytest.raises(UsageError, match="these crops bring none"):
+        GeneratorTrainer(settings, crops, face, device=torch.device("cpu"))
+
+
 def test_a_run_begun_with_answers_is_not_resumed_without(answered: Crops, crops: Crops, tmp_path: Path) -> None:
     import torch
 

@@ -374,6 +374,11 @@ def _check(settings: GeneratorSettings, crops: Crops, device: torch.device) -> N
             f"crops of {crops.side} pixels cannot be trained on",
             mend="Prepare them with a --size that 8 divides, of at least 48",
         )
+    if settings.answers is not None and crops.answers is None:
+        raise UsageError(
+            "--answers weighs true swaps, and these crops bring none",
+            mend="Prepare them with NAME/answers/OTHER/PICTURE beside the pictures, or leave --answers out",
+        )
     if settings.tell and recipe_named(settings.recipe).judge != "patch":
         raise UsageError(
             f"the judge of recipe {settings.recipe!r} cannot be told whose face it should be",
