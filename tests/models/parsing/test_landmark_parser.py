@@ -142,6 +142,16 @@ def test_a_cap_s_shadow_is_skin_and_a_dark_fringe_is_not(grace: Parsed) -> None:
     assert found["fringe"][region_index("hair")] > 0.7
 
 
+@pytest.mark.parametrize("softness", [5.0, 60.0])
+def test_a_half_of_the_face_three_stops_down_is_no_hair(grace: Parsed, softness: float) -> None:
+    across = np.arange(grace.warp.width) - float(grace.points[1, 0])
+    gain = np.exp2(-3.0 / (1.0 + np.exp(across / softness)))[None, :, None]
+    rgb = np.clip(grace.image.rgb, 0.0, 1.0) * gain ** (1.0 / 2.2)
+    dark = grace.parser.parse(ModelImage(rgb.astype(np.float32)), grace.points)[region_index("hair")]
+    lit = grace.alphas[region_index("hair")]
+    assert dark.sum() < 1.1 * lit.sum()
+
+
 def test_a_shut_eye_is_none(collins: Parsed) -> None:
     shut = collins.points.copy()
     upper = (173, 157, 158, 159, 160, 161, 246)
